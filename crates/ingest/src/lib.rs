@@ -1,0 +1,1 @@
+//! Ingest: files into typed columns, actors and the log.

@@ -1,0 +1,1 @@
+//! The event log: append-only segments on disk, the only ground state.

@@ -1,0 +1,1 @@
+//! Measuring: metrics, intervals, attribution of losses; sees only the log.

@@ -1,0 +1,3 @@
+//! Ranking models: how they are fitted, and how they score.
+
+pub mod model;

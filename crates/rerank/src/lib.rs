@@ -1,0 +1,3 @@
+//! Re-ranking: order by policy, not by a model.
+
+pub mod rerank;

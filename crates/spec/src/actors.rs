@@ -1,0 +1,320 @@
+//! Actors in memory: keys interned to dense indices, fields in columns by that index, words in one dictionary.
+
+use crate::MISSING;
+use crate::batch::{Batch, Class, Column, Rows, Schema, Texts};
+use crate::events::Events;
+use crate::system::{Origin, System, Type};
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
+
+/// Text to dense index, in order of first appearance.
+#[derive(Clone, Debug, Default)]
+pub struct Interner {
+    names: Texts,
+    table: HashTable<u32>,
+}
+
+impl Interner {
+    /// The index of a text, made if it is new.
+    pub fn intern(&mut self, text: &str) -> u32 {
+        let hash = FxBuildHasher.hash_one(text);
+        if let Some(idx) = self.table.find(hash, |i| self.names.get(*i as usize) == text) {
+            return *idx;
+        }
+        let idx = self.names.len() as u32;
+        self.names.push(text);
+        let names = &self.names;
+        self.table.insert_unique(hash, idx, |i| FxBuildHasher.hash_one(names.get(*i as usize)));
+        idx
+    }
+
+    /// The index of a text if it is known, else [`MISSING`].
+    pub fn find(&self, text: &str) -> u32 {
+        let hash = FxBuildHasher.hash_one(text);
+        self.table.find(hash, |i| self.names.get(*i as usize) == text).copied().unwrap_or(MISSING)
+    }
+
+    /// The text of an index.
+    pub fn name(&self, idx: u32) -> &str {
+        self.names.get(idx as usize)
+    }
+
+    /// All texts in index order.
+    pub fn names(&self) -> &Texts {
+        &self.names
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// Values of one field by dense index: of an actor, or of an event's row.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// Number, and Bool as 0 and 1; NaN is missing.
+    Numbers(Vec<f32>),
+    /// Category: a word of the dictionary. Reference: an actor's index. [`MISSING`] is missing.
+    Ids(Vec<u32>),
+    /// Tags.
+    Tags(Tags),
+    /// Text; empty is missing.
+    Texts {
+        /// Start and length in `bytes` of each row's text.
+        rows: Vec<(u32, u32)>,
+        /// The texts.
+        bytes: String,
+    },
+    /// Moments, ms; `i64::MIN` is missing.
+    Times(Vec<i64>),
+    /// Vectors; NaN throughout is missing.
+    Vectors(crate::vectors::Vectors),
+    /// Latitude and longitude in degrees.
+    Places(Vec<[f32; 2]>),
+}
+
+/// A weighted set of words for each row.
+#[derive(Clone, Debug, Default)]
+pub struct Tags {
+    /// Start and length in `ids` and `weights` of each row's set.
+    pub rows: Vec<(u32, u32)>,
+    /// Words of the dictionary; no row has one twice.
+    pub ids: Vec<u32>,
+    /// Their weights.
+    pub weights: Vec<f32>,
+}
+
+impl Tags {
+    /// Words and weights of a row; empty for an unknown row.
+    #[inline]
+    pub fn get(&self, row: u32) -> (&[u32], &[f32]) {
+        let (start, len) = self.rows.get(row as usize).copied().unwrap_or((0, 0));
+        let range = start as usize..(start + len) as usize;
+        (&self.ids[range.clone()], &self.weights[range])
+    }
+}
+
+impl Field {
+    /// A field without rows.
+    pub fn new(ty: &Type) -> Self {
+        match ty {
+            Type::Number | Type::Bool => Self::Numbers(Vec::new()),
+            Type::Category | Type::Actor(_) => Self::Ids(Vec::new()),
+            Type::Tags => Self::Tags(Tags::default()),
+            Type::Text => Self::Texts { rows: Vec::new(), bytes: String::new() },
+            Type::Time => Self::Times(Vec::new()),
+            Type::Vector => Self::Vectors(Default::default()),
+            Type::Place => Self::Places(Vec::new()),
+        }
+    }
+
+    /// Makes it at least `n` rows long, new ones missing.
+    fn grow(&mut self, n: usize) {
+        match self {
+            Self::Numbers(v) if v.len() < n => v.resize(n, f32::NAN),
+            Self::Ids(v) if v.len() < n => v.resize(n, MISSING),
+            Self::Tags(t) if t.rows.len() < n => t.rows.resize(n, (0, 0)),
+            Self::Texts { rows, .. } if rows.len() < n => rows.resize(n, (0, 0)),
+            Self::Times(v) if v.len() < n => v.resize(n, i64::MIN),
+            Self::Vectors(v) if v.values.len() < n * v.dimensions => v.values.resize(n * v.dimensions, f32::NAN),
+            Self::Places(v) if v.len() < n => v.resize(n, [f32::NAN; 2]),
+            _ => {}
+        }
+    }
+
+    /// Sets row `at`, which exists, to row `from` of a column of the same type.
+    fn set(&mut self, at: usize, column: &Column, from: usize, mut id_of: impl FnMut(&str) -> u32) {
+        match (self, column) {
+            (Self::Numbers(v), Column::Numbers(c)) => v[at] = c[from] as f32,
+            (Self::Ids(v), Column::Texts(c)) => {
+                let text = c.get(from);
+                v[at] = if text.is_empty() { MISSING } else { id_of(text) };
+            }
+            (Self::Tags(t), Column::Tags(c)) => {
+                let start = t.ids.len();
+                for k in c.range(from) {
+                    let id = id_of(c.names.get(k));
+                    if !t.ids[start..].contains(&id) {
+                        t.ids.push(id);
+                        t.weights.push(c.weights[k]);
+                    }
+                }
+                t.rows[at] = (start as u32, (t.ids.len() - start) as u32);
+            }
+            (Self::Texts { rows, bytes }, Column::Texts(c)) => {
+                let text = c.get(from);
+                rows[at] = (bytes.len() as u32, text.len() as u32);
+                bytes.push_str(text);
+            }
+            (Self::Times(v), Column::Times(c)) => v[at] = c[from],
+            (Self::Vectors(v), Column::Vectors { dimensions, values }) => {
+                if v.dimensions == 0 && *dimensions > 0 {
+                    v.dimensions = *dimensions;
+                }
+                let (d, n) = (v.dimensions, (at + 1) * v.dimensions);
+                if v.values.len() < n {
+                    v.values.resize(n, f32::NAN);
+                }
+                if *dimensions == d {
+                    v.values[at * d..n].copy_from_slice(&values[from * d..(from + 1) * d]);
+                }
+            }
+            (Self::Places(v), Column::Places(c)) => v[at] = c[from],
+            (field, column) => panic!("a field {field:?} was given a column of another type: {column:?}"),
+        }
+    }
+
+    /// The text of a row; empty when missing.
+    pub fn text(&self, row: u32) -> &str {
+        match self {
+            Self::Texts { rows, bytes } => {
+                rows.get(row as usize).map_or("", |(s, l)| &bytes[*s as usize..(*s + *l) as usize])
+            }
+            _ => "",
+        }
+    }
+}
+
+/// All actors of one kind.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The actor's name.
+    pub name: String,
+    /// Key to dense index.
+    pub keys: Interner,
+    /// Names and types of fields.
+    pub schema: Vec<(String, Type)>,
+    /// Values by dense index, in the schema's order; shorter than `keys` where the last ones have none.
+    pub fields: Vec<Field>,
+    /// Whether a record of its own has been seen, by dense index: an actor can be known from events alone.
+    pub described: Vec<bool>,
+}
+
+impl Table {
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.schema.iter().position(|(n, _)| n == name).map(|i| &self.fields[i])
+    }
+
+    /// How many actors there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+/// All actors of a system.
+#[derive(Clone, Debug, Default)]
+pub struct Actors {
+    /// By the actor's index in the system.
+    pub tables: Vec<Table>,
+    /// Every category and tag of every field: equal words have equal ids wherever they stand.
+    pub words: Interner,
+}
+
+impl Actors {
+    /// No actors yet, of the kinds that a system declares.
+    pub fn new(system: &System) -> Self {
+        let table = |a: &crate::system::ActorSpec| Table {
+            name: a.name.value.clone(),
+            keys: Interner::default(),
+            schema: a.fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect(),
+            fields: a.fields.iter().map(|f| Field::new(&f.ty)).collect(),
+            described: Vec::new(),
+        };
+        Self { tables: system.actors.iter().map(table).collect(), words: Interner::default() }
+    }
+
+    /// Takes in a batch: actors' records set fields, events are interned and appended to `events`.
+    /// `schema` is the system's own ([`schema_of`]).
+    pub fn apply(&mut self, schema: &Schema, batch: &Batch, events: &mut Events) {
+        let mut at = vec![0usize; batch.rows.len()];
+        for &kind in &batch.order {
+            let record = &schema.records[kind as usize];
+            let (rows, row) = (&batch.rows[kind as usize], at[kind as usize]);
+            at[kind as usize] += 1;
+            match record.class {
+                Class::Actor => self.describe(kind as usize, rows, row),
+                Class::Event => self.happen(kind as usize - self.tables.len(), schema, rows, row, events),
+            }
+        }
+    }
+
+    fn describe(&mut self, actor: usize, rows: &Rows, row: usize) {
+        let at = self.tables[actor].keys.intern(rows.keys[0].get(row)) as usize;
+        for f in 0..self.tables[actor].fields.len() {
+            let mut field = std::mem::replace(&mut self.tables[actor].fields[f], Field::Numbers(Vec::new()));
+            let ty = self.tables[actor].schema[f].1.clone();
+            field.grow(at + 1);
+            field.set(at, &rows.fields[f], row, |text| self.id_of(&ty, text));
+            self.tables[actor].fields[f] = field;
+        }
+        let table = &mut self.tables[actor];
+        if table.described.len() <= at {
+            table.described.resize(at + 1, false);
+        }
+        table.described[at] = true;
+    }
+
+    fn happen(&mut self, event: usize, schema: &Schema, rows: &Rows, row: usize, events: &mut Events) {
+        let out = &mut events.kinds[event];
+        let at = out.time.len();
+        events.order.push(event as u16);
+        out.time.push(rows.time[row]);
+        out.known.push(rows.known[row]);
+        for (k, keys) in rows.keys.iter().enumerate() {
+            let key = keys.get(row);
+            let actor = out.role_actors[k];
+            out.actors[k].push(if key.is_empty() { MISSING } else { self.tables[actor].keys.intern(key) });
+        }
+        let fields = &schema.records[self.tables.len() + event].fields;
+        for (f, (_, ty)) in fields.iter().enumerate() {
+            out.fields[f].grow(at + 1);
+            out.fields[f].set(at, &rows.fields[f], row, |text| self.id_of(ty, text));
+        }
+    }
+
+    fn id_of(&mut self, ty: &Type, text: &str) -> u32 {
+        match ty {
+            Type::Actor(name) => match self.tables.iter().position(|t| t.name == *name) {
+                Some(actor) => self.tables[actor].keys.intern(text),
+                None => MISSING,
+            },
+            _ => self.words.intern(text),
+        }
+    }
+}
+
+/// The schema of a system's log: its actors, then its declared events, in the order of their indices.
+pub fn schema_of(system: &System) -> Schema {
+    use crate::batch::{KeySchema, RecordSchema};
+    let fields = |fields: &[crate::system::FieldSpec]| fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect();
+    let mut records = Vec::new();
+    for a in &system.actors {
+        let name = a.name.value.clone();
+        let keys = vec![KeySchema { role: name.clone(), actor: name.clone() }];
+        records.push(RecordSchema { name, class: Class::Actor, keys, fields: fields(&a.fields) });
+    }
+    for e in &system.events {
+        if let Origin::Declared { roles, fields: own, .. } = &e.origin {
+            let key = |r: &crate::system::RoleSpec| KeySchema {
+                role: r.role.value.clone(),
+                actor: system.actors[r.actor].name.value.clone(),
+            };
+            let keys = roles.iter().map(key).collect();
+            records.push(RecordSchema { name: e.name.value.clone(), class: Class::Event, keys, fields: fields(own) });
+        }
+    }
+    Schema { records }
+}

@@ -1,0 +1,280 @@
+//! The system file as a value: what `tamis.toml` says, every name with its place, nothing resolved against data.
+
+pub mod read;
+
+use crate::diagnostic::{Span, Spanned};
+use crate::expr::Expr;
+use crate::param::Params;
+use serde::{Deserialize, Serialize};
+
+/// One system file.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// `[system] name`.
+    pub name: Spanned<String>,
+    /// `[system] task`.
+    pub task: Task,
+    /// `[system] seed`: every random choice follows from it.
+    pub seed: u64,
+    /// `[constraints]`.
+    pub constraints: Constraints,
+    /// `[actors.*]` in file order; an actor is referred to by its index here.
+    pub actors: Vec<ActorSpec>,
+    /// `[events.*]`: declared ones first, then derived ones, each in file order; referred to by index.
+    pub events: Vec<EventSpec>,
+    /// `[learned.*]` in file order.
+    pub learned: Vec<Part>,
+    /// `[decision]`.
+    pub decision: DecisionSpec,
+    /// `[split]`.
+    pub split: Split,
+    /// `[features]` in file order.
+    pub features: Vec<FeatureSpec>,
+    /// `[[candidates]]`.
+    pub candidates: Vec<Part>,
+    /// `[[stages]]`.
+    pub stages: Vec<Part>,
+    /// `[rerank]`: one part for each key, in the order in which they are applied.
+    pub rerank: Vec<Part>,
+    /// `[train]`.
+    pub train: TrainSpec,
+}
+
+/// What is asked of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Order items for somebody.
+    Rank,
+}
+
+/// `[constraints]`: checked, planned for, enforced.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Constraints {
+    /// Milliseconds within which 99 % of decisions are answered.
+    pub latency_p99_ms: Option<i64>,
+    /// Decisions a second.
+    pub requests_per_second: Option<f64>,
+    /// Bytes.
+    pub memory_bytes: Option<f64>,
+}
+
+/// A type of field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Type {
+    /// `number`
+    Number,
+    /// `bool`
+    Bool,
+    /// `category`: one word of a vocabulary.
+    Category,
+    /// `tags`: a weighted set of words.
+    Tags,
+    /// `text`
+    Text,
+    /// `vector`
+    Vector,
+    /// `time`
+    Time,
+    /// `place`: latitude and longitude.
+    Place,
+    /// A reference to an actor of that name, by key.
+    Actor(String),
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileSpec {
+    /// `from`: a path, relative to the system file or to the data directory.
+    pub path: Spanned<String>,
+    /// `delimiter`; by default a tab for `.tsv`, else a comma.
+    pub delimiter: Option<char>,
+    /// `bad_rows`: the share of rows that may be wrong before the file is refused; by default 0.01.
+    pub bad_rows: f64,
+}
+
+/// `[actors.NAME]`
+#[derive(Clone, Debug)]
+pub struct ActorSpec {
+    /// NAME.
+    pub name: Spanned<String>,
+    /// `from`; an actor without one is known from events alone.
+    pub file: Option<FileSpec>,
+    /// `key`: the column that identifies it; required when there is a file.
+    pub key: Option<Spanned<String>>,
+    /// `fields`.
+    pub fields: Vec<FieldSpec>,
+}
+
+/// One of `fields`: `age = "number"`, or `title = { type = "text", column = "name" }`.
+#[derive(Clone, Debug)]
+pub struct FieldSpec {
+    /// The name in expressions.
+    pub name: Spanned<String>,
+    /// `type`: a type's word or an actor's name.
+    pub ty: Type,
+    /// `column` of the file; by default the name.
+    pub column: String,
+    /// `separator` between tags, by default `|`; a tag may carry a weight as `name:0.5`... only when `weighted = true`.
+    pub separator: String,
+    /// `weighted`: whether tags carry weights, `name:0.5`.
+    pub weighted: bool,
+    /// `pattern` of a time, as strftime writes it; by default RFC 3339 or epoch seconds or milliseconds.
+    pub pattern: Option<String>,
+}
+
+/// `[events.NAME]`
+#[derive(Clone, Debug)]
+pub struct EventSpec {
+    /// NAME.
+    pub name: Spanned<String>,
+    /// How it comes about.
+    pub origin: Origin,
+}
+
+/// How an event comes about.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// It is logged.
+    Declared {
+        /// `from`; an event without one comes through the API alone.
+        file: Option<FileSpec>,
+        /// `time`: the column of its moment, its pattern if it has one.
+        time: Option<(Spanned<String>, Option<String>)>,
+        /// `actors`.
+        roles: Vec<RoleSpec>,
+        /// `fields`.
+        fields: Vec<FieldSpec>,
+    },
+    /// `where`: another event that fulfils a condition.
+    Derived {
+        /// Index of the declared event.
+        base: usize,
+        /// The condition.
+        condition: Expr,
+    },
+}
+
+/// One of an event's `actors`: `user = "user_id"`, or `follower = { actor = "user", column = "from_id" }`.
+#[derive(Clone, Debug)]
+pub struct RoleSpec {
+    /// What it is in the event.
+    pub role: Spanned<String>,
+    /// Index of the actor.
+    pub actor: usize,
+    /// The column with its key.
+    pub column: String,
+}
+
+/// `[decision]`
+#[derive(Clone, Debug)]
+pub struct DecisionSpec {
+    /// `each`: index of the event whose every occurrence was a decision with that item as the positive.
+    pub each: usize,
+    /// `for`: index of the actor that the list is for.
+    pub user: usize,
+    /// `item`: index of the actor that is ranked.
+    pub item: usize,
+    /// `where`: which of them count; an expression over what is known before the decision.
+    pub condition: Option<Expr>,
+    /// Where `[decision]` stands.
+    pub span: Span,
+}
+
+/// `[split]`: shares of the log by time, oldest first; they add up to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// What sources and learned vectors may see while stages are trained.
+    pub sources: f64,
+    /// Stages are fitted on it.
+    pub train: f64,
+    /// Choices are made on it.
+    pub validate: f64,
+    /// Looked at once.
+    pub test: f64,
+}
+
+/// `[train]`: how many examples are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainSpec {
+    /// `decisions`: at most so many decisions of the train window, drawn evenly at random.
+    pub decisions: usize,
+    /// `validate_decisions`: at most so many of the validate window.
+    pub validate_decisions: usize,
+    /// `negatives`: at most so many candidates beside the positive are kept a decision, drawn at random.
+    pub negatives: usize,
+}
+
+/// One of `[features]`.
+#[derive(Clone, Debug)]
+pub struct FeatureSpec {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// As written.
+    pub source: String,
+    /// As read.
+    pub expr: Expr,
+}
+
+/// A source, a stage, a learned vector or a step of re-ranking: its kind and what its table said.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The kind's name, known to its registry.
+    pub kind: String,
+    /// `name`; by default the kind's, with a number when there are several.
+    pub name: Spanned<String>,
+    /// What the table said beside `kind` and `name`, checked against the kind's declaration.
+    pub params: Params,
+    /// Where the table stands.
+    pub span: Span,
+}
+
+impl System {
+    /// The actor of that name.
+    pub fn actor(&self, name: &str) -> Option<usize> {
+        self.actors.iter().position(|a| a.name.value == name)
+    }
+
+    /// The event of that name, declared or derived.
+    pub fn event(&self, name: &str) -> Option<usize> {
+        self.events.iter().position(|e| e.name.value == name)
+    }
+
+    /// The learned part of that name.
+    pub fn learned(&self, name: &str) -> Option<usize> {
+        self.learned.iter().position(|l| l.name.value == name)
+    }
+
+    /// How many events are declared: they stand before the derived ones.
+    pub fn n_declared(&self) -> usize {
+        self.events.iter().filter(|e| matches!(e.origin, Origin::Declared { .. })).count()
+    }
+
+    /// The declared event behind an event: itself, or the one it is derived from.
+    pub fn base(&self, event: usize) -> usize {
+        match self.events[event].origin {
+            Origin::Declared { .. } => event,
+            Origin::Derived { base, .. } => base,
+        }
+    }
+
+    /// Roles of an event, those of its base for a derived one.
+    pub fn roles(&self, event: usize) -> &[RoleSpec] {
+        match &self.events[self.base(event)].origin {
+            Origin::Declared { roles, .. } => roles,
+            Origin::Derived { .. } => &[],
+        }
+    }
+
+    /// Fields of an event, those of its base for a derived one.
+    pub fn event_fields(&self, event: usize) -> &[FieldSpec] {
+        match &self.events[self.base(event)].origin {
+            Origin::Declared { fields, .. } => fields,
+            Origin::Derived { .. } => &[],
+        }
+    }
+
+    /// The first role of an event that an actor plays, as an index into its roles.
+    pub fn role_of(&self, event: usize, actor: usize) -> Option<usize> {
+        self.roles(event).iter().position(|r| r.actor == actor)
+    }
+}

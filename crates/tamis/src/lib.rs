@@ -1,0 +1,1 @@
+//! tamis: from an event log to a served, measured ranking.

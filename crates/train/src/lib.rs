@@ -1,0 +1,1 @@
+//! Training: log to examples to models to a judged bundle.
