@@ -1,1 +1,18 @@
-//! Features: cells, the one fold that updates them, and the functions that read them.
+//! Features: cells that events update, the one fold that updates them, and the functions that read them.
+//!
+//! A feature has one implementation: training folds the log through it, serving folds live events through it.
+
+pub mod aggregate;
+pub mod call;
+pub mod eval;
+pub mod function;
+pub mod functions;
+pub mod names;
+pub mod operators;
+pub mod plan;
+pub mod state;
+
+pub use function::{Function, Node, Per, Ty};
+pub use functions::FUNCTIONS;
+pub use plan::{FeaturePlan, plan};
+pub use state::State;

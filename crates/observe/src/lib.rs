@@ -1,1 +1,12 @@
-//! Measuring: metrics, intervals, attribution of losses; sees only the log.
+//! Measuring: metrics, intervals, attribution of losses, and the report that tells them; sees only the log.
+
+pub mod attribution;
+pub mod bootstrap;
+mod chart;
+mod figures;
+mod histogram;
+mod html;
+pub mod metrics;
+pub mod page;
+pub mod report;
+pub mod resources;

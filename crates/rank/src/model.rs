@@ -91,3 +91,19 @@ pub enum Error {
         given: Vec<ColumnSpec>,
     },
 }
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Examples(reason) => write!(f, "the examples cannot be learned from: {reason}"),
+            Self::Trainer(reason) => write!(f, "the trainer refused: {reason}"),
+            Self::Damaged(reason) => write!(f, "the stored model cannot be used: {reason}"),
+            Self::Columns { fitted, given } => {
+                let names = |c: &[ColumnSpec]| c.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+                write!(f, "the model was fitted on other columns: it knows [{}], it was given [{}]", names(fitted), names(given))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

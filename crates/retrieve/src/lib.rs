@@ -1,4 +1,29 @@
 //! Retrieval: sources of candidates, and the vectors that are learned for them.
 
+pub mod als;
+mod cooccurrence;
+pub mod ease;
+mod event;
+#[cfg(test)]
+mod fixture;
+mod incidence;
 pub mod learned;
+pub mod neighbours;
+mod normal;
+pub mod popular;
+mod running;
 pub mod source;
+mod stored;
+pub mod topk;
+pub mod vector;
+mod wide;
+
+use learned::LearnedKind;
+use source::SourceKind;
+use tamis_spec::kind::Kind;
+
+/// Kinds of `[[candidates]]`.
+pub const SOURCES: &[Kind<dyn SourceKind>] = &[popular::KIND, neighbours::KIND, ease::KIND, vector::KIND];
+
+/// Kinds of `[learned.NAME]`.
+pub const LEARNED: &[Kind<dyn LearnedKind>] = &[als::KIND];

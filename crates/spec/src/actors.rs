@@ -299,7 +299,8 @@ impl Actors {
 /// The schema of a system's log: its actors, then its declared events, in the order of their indices.
 pub fn schema_of(system: &System) -> Schema {
     use crate::batch::{KeySchema, RecordSchema};
-    let fields = |fields: &[crate::system::FieldSpec]| fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect();
+    let fields =
+        |fields: &[crate::system::FieldSpec]| fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect();
     let mut records = Vec::new();
     for a in &system.actors {
         let name = a.name.value.clone();

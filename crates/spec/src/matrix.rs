@@ -17,7 +17,7 @@ impl Matrix {
 
     /// How many rows there are.
     pub fn n_rows(&self) -> usize {
-        if self.n_columns == 0 { 0 } else { self.values.len() / self.n_columns }
+        self.values.len().checked_div(self.n_columns).unwrap_or(0)
     }
 
     /// One row.

@@ -47,6 +47,10 @@ pub enum ParamType {
     Expression,
     /// A table of these keys.
     Table(&'static [Param]),
+    /// A table of these keys, or a text alone, which stands behind the one that is named first.
+    Short(&'static str, &'static [Param]),
+    /// A table whose keys are names of the file's own, with this behind each; its entries are not among [`Params`].
+    Entries(&'static ParamType),
 }
 
 /// What stood behind a key.
@@ -62,7 +66,7 @@ pub enum ParamValue {
     Bool(bool),
     /// Duration, in milliseconds.
     DurationMs(i64),
-    /// Table.
+    /// Table, Short.
     Table(Params),
 }
 

@@ -1,6 +1,15 @@
 //! The system file as a value: what `tamis.toml` says, every name with its place, nothing resolved against data.
 
+mod declared;
+mod keys;
+mod manual;
+mod names;
+mod parts;
 pub mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod walk;
 
 use crate::diagnostic::{Span, Spanned};
 use crate::expr::Expr;

@@ -1,1 +1,16 @@
-//! Training: log to examples to models to a judged bundle.
+//! Training: log to decisions to examples to models to a judged bundle.
+
+pub mod data;
+pub mod error;
+pub mod evaluate;
+pub mod examples;
+pub mod fit;
+pub mod progress;
+pub mod windows;
+
+pub use data::Data;
+pub use error::Error;
+pub use evaluate::evaluate;
+pub use fit::{Trained, train};
+pub use progress::Progress;
+pub use windows::{Decision, Windows};

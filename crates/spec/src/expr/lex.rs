@@ -71,8 +71,7 @@ fn number(text: &str, offset: usize) -> Result<(Token, usize), Diagnostic> {
 fn quoted(text: &str, quote: char, offset: usize) -> Result<(Token, usize), Diagnostic> {
     match text[1..].find(quote) {
         Some(end) => Ok((Token::Text(text[1..=end].to_string()), end + 2)),
-        None => {
-            Err(Diagnostic::new(offset..offset + text.len(), "a quoted text does not end").help(format!("close it with {quote}")))
-        }
+        None => Err(Diagnostic::new(offset..offset + text.len(), "a quoted text does not end")
+            .help(format!("close it with {quote}"))),
     }
 }

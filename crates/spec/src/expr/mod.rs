@@ -4,6 +4,7 @@ mod lex;
 mod parse;
 
 use crate::diagnostic::{Diagnostic, Span};
+pub(crate) use parse::KEYWORDS;
 
 /// An expression and where it stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,23 @@
 //! Text of a system file to a [`System`], collecting every mistake.
 
-use super::System;
-use crate::diagnostic::Diagnostic;
-use crate::param::Param;
+use super::keys::{FILE, LATER, SORTS, param};
+use super::names::{Space, writable};
+use super::parts::{self, Parts};
+use super::walk::{Place, Walk, entries, key_span, text_of};
+use super::{ActorSpec, Constraints, DecisionSpec, EventSpec, FeatureSpec, Origin, Split, System, Task, TrainSpec};
+use crate::diagnostic::{Diagnostic, Span, Spanned};
+use crate::expr::{Expr, Node};
+use crate::param::{Param, ParamType, ParamValue, Params};
+use toml_edit::{Document, Item, Table};
+
+pub use super::manual::reference;
+pub use super::schema::schema;
+
+/// A system file is at most so long.
+const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// Shares of the log for a file without `[split]`.
+const SPLIT: Split = Split { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1 };
 
 /// A kind that `[learned.*]`, `[[candidates]]`, `[[stages]]` or `[rerank]` can name, as its registry declares it.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +41,234 @@ pub struct Vocabulary {
     pub candidates: Vec<PartKind>,
     /// For `[[stages]]`.
     pub stages: Vec<PartKind>,
-    /// For the keys of `[rerank]`.
+    /// For the keys of `[rerank]`, in the order in which they are applied.
     pub rerank: Vec<PartKind>,
 }
 
 /// Reads a system file. The system holds whatever could be read, so that later checks can add to the mistakes; there is none
-/// when so little could be read that they would have nothing to look at.
+/// when so little could be read that they would blame what is right.
 pub fn read(text: &str, vocabulary: &Vocabulary) -> (Option<System>, Vec<Diagnostic>) {
-    let _ = (text, vocabulary);
-    (None, Vec::new())
+    if text.len() > FILE_BYTES_MAX {
+        return (None, vec![Diagnostic::new(0..0, format!("the file is longer than {FILE_BYTES_MAX} bytes"))]);
+    }
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(e) => return (None, vec![Diagnostic::new(within(text, e.span()), e.message())]),
+    };
+    let root = document.as_table();
+    let walk =
+        Walk { source: text, actors: names_of(root, "actors"), events: names_of(root, "events"), wrong: Vec::new() };
+    let mut reader = Reader { walk, root, lost: false };
+    let system = reader.system(vocabulary);
+    let mut wrong = reader.walk.wrong;
+    wrong.sort_by_key(|d| d.span.start);
+    (system, wrong)
+}
+
+/// A place in `text`, from whatever the parser said.
+fn within(text: &str, span: Option<Span>) -> Span {
+    let span = span.unwrap_or(0..0);
+    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let start = floor(span.start);
+    start..floor(span.end).max(start)
+}
+
+fn names_of<'t>(root: &'t Table, key: &str) -> Vec<&'t str> {
+    let table = root.get(key).and_then(Item::as_table_like);
+    table.map_or_else(Vec::new, |t| t.iter().map(|(name, _)| name).collect())
+}
+
+/// A file while it is read.
+pub(super) struct Reader<'a> {
+    pub(super) walk: Walk<'a>,
+    pub(super) root: &'a Table,
+    /// Whether a name was declared and what it stands for could not be read.
+    pub(super) lost: bool,
+}
+
+impl Reader<'_> {
+    fn system(&mut self, vocabulary: &Vocabulary) -> Option<System> {
+        self.later();
+        let top = self.walk.values(&Place { title: "the file".into(), span: 0..0 }, self.root, FILE);
+        let known = FILE.iter().map(|p| p.name).chain(SORTS.iter().map(|s| s.key)).chain(LATER);
+        self.walk.unknown_keys(self.root, known);
+        let (name, task, seed) = self.about(&top);
+        let actors = self.actors();
+        let mut events = self.events();
+        self.derived(&mut events);
+        let parts = parts::read(&mut self.walk, self.root, vocabulary);
+        self.namespace(&actors, &parts);
+        let decision = self.decision(&top, &actors, &events);
+        self.label(&top);
+        let split = self.split(&top);
+        let features = self.features(&parts);
+        if self.lost || parts.learned_lost {
+            return None;
+        }
+        Some(System {
+            name,
+            task,
+            seed,
+            constraints: constraints(&top),
+            actors,
+            events,
+            learned: parts.learned,
+            decision: decision?,
+            split,
+            features,
+            candidates: parts.candidates,
+            stages: parts.stages,
+            rerank: parts.rerank,
+            train: train(&top),
+        })
+    }
+
+    /// Tables of later versions.
+    fn later(&mut self) {
+        for key in LATER {
+            if let Some(item) = self.root.get(key) {
+                let span = key_span(self.root, key, item);
+                self.walk.refuse(span, format!("`[{key}]` is not available in this version"), "leave it out");
+            }
+        }
+    }
+
+    fn about(&mut self, top: &Params) -> (Spanned<String>, Task, u64) {
+        let table = top.table("system");
+        let name = table.and_then(|t| text_of(t, "name"));
+        if let Some((word, span)) = table.and_then(|t| Some((t.text("task")?, t.span("task")?)))
+            && word != "rank"
+        {
+            self.walk.refuse(span, format!("`{word}` is not available: this version ranks only"), "write \"rank\"");
+        }
+        let seed = table.and_then(|t| t.number("seed")).unwrap_or(0.0) as u64;
+        (name.unwrap_or(Spanned { value: String::new(), span: 0..0 }), Task::Rank, seed)
+    }
+
+    /// Actors, events and learned vectors share the beginnings of paths; a learned vector reads like a field.
+    fn namespace(&mut self, actors: &[ActorSpec], parts: &Parts) {
+        let mut space = Space::of_expressions();
+        for (key, what) in [("actors", "an actor"), ("events", "an event"), ("learned", "a learned vector")] {
+            for (name, _) in entries(self.root, key) {
+                let checked = writable(&name).and_then(|()| space.take(&name, what));
+                self.walk.wrong.extend(checked.err());
+            }
+        }
+        for learned in &parts.learned {
+            let name = &learned.name;
+            if let Some(actor) = actors.iter().find(|a| a.fields.iter().any(|f| f.name.value == name.value)) {
+                let message = format!("`{}` is a learned vector, and a field of `{}`", name.value, actor.name.value);
+                self.walk.refuse(name.span.clone(), message, "choose another name");
+            }
+        }
+    }
+
+    fn decision(&mut self, top: &Params, actors: &[ActorSpec], events: &[EventSpec]) -> Option<DecisionSpec> {
+        let (table, span) = (top.table("decision")?, top.span("decision")?);
+        let condition = text_of(table, "where").and_then(|t| self.walk.expression(&t.value, &t.span).ok());
+        let actor = |key: &str| actors.iter().position(|a| Some(a.name.value.as_str()) == table.text(key));
+        let each = events.iter().position(|e| Some(e.name.value.as_str()) == table.text("each"))?;
+        let (user, item) = (actor("for")?, actor("item")?);
+        if user == item {
+            let span = table.span("item").unwrap_or(span.clone());
+            self.walk.refuse(span, "`for` and `item` name the same actor", "one kind of actor is ranked for another");
+        }
+        let base = match events[each].origin {
+            Origin::Derived { base, .. } => base,
+            Origin::Declared { .. } => each,
+        };
+        if let Origin::Declared { roles, .. } = &events[base].origin {
+            for (key, actor) in [("for", user), ("item", item)] {
+                if !self.lost && !roles.iter().any(|r| r.actor == actor) {
+                    let message =
+                        format!("the event `{}` has no `{}`", events[each].name.value, actors[actor].name.value);
+                    let span = table.span(key).unwrap_or(span.clone());
+                    self.walk.refuse(span, message, "a decision's event joins whom it is for with the item");
+                }
+            }
+        }
+        Some(DecisionSpec { each, user, item, condition, span })
+    }
+
+    fn label(&mut self, top: &Params) {
+        let each = top.table("decision").and_then(|t| t.text("each"));
+        let label = top.table("label").and_then(|t| text_of(t, "value"));
+        if let (Some(each), Some(label)) = (each, label)
+            && each != label.value
+        {
+            let message = "labels other than the decision's own event are not available in this version";
+            self.walk.refuse(label.span, message, format!("write \"{each}\""));
+        }
+    }
+
+    fn split(&mut self, top: &Params) -> Split {
+        let Some((table, span)) = top.table("split").zip(top.span("split")) else { return SPLIT };
+        let mut share = |key: &str| {
+            let share = table.number(key)?;
+            if share <= 0.0 {
+                let span = table.span(key).unwrap_or(span.clone());
+                self.walk.refuse(span, format!("`{key}` has no share of the log"), "every window needs some of it");
+            }
+            Some(share)
+        };
+        let shares = [share("sources"), share("train"), share("validate"), share("test")];
+        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return SPLIT };
+        let sum = sources + train + validate + test;
+        if (sum - 1.0).abs() > 1e-9 {
+            let percent = (sum * 1e8).round() / 1e6;
+            self.walk.refuse(span, format!("the shares add up to {percent}%"), "they have to add up to 100%");
+        }
+        Split { sources, train, validate, test }
+    }
+
+    /// A feature that could not be read stands in as 0, so that whoever names it is not blamed.
+    fn features(&mut self, parts: &Parts) -> Vec<FeatureSpec> {
+        let mut out = Vec::new();
+        let Some(Param { ty: ParamType::Entries(ty), .. }) = param(FILE, "features") else { return out };
+        for (name, item) in entries(self.root, "features") {
+            if let Err(wrong) = writable(&name) {
+                self.walk.wrong.push(wrong);
+            }
+            let span = item.span().unwrap_or(name.span.clone());
+            let source = match self.walk.value(&name.value, ty, item, &span) {
+                Some(ParamValue::Text(text)) => text,
+                _ => String::new(),
+            };
+            let read = self.walk.expression(&source, &span).ok().filter(|e| !names_lost(e, &parts.lost));
+            let expr = read.unwrap_or(Expr { node: Node::Number(0.0), span });
+            out.push(FeatureSpec { name, source, expr });
+        }
+        out
+    }
+}
+
+/// Whether an expression reads the score or the place of a part that could not be read.
+fn names_lost(expr: &Expr, lost: &[String]) -> bool {
+    let mut found = false;
+    expr.walk(&mut |e| {
+        if let Node::Path(names) = &e.node
+            && let [(of, _), (part, _)] = &names[..]
+        {
+            found |= ["score", "rank"].contains(&of.as_str()) && lost.contains(part);
+        }
+    });
+    found
+}
+
+fn constraints(top: &Params) -> Constraints {
+    let table = top.table("constraints");
+    Constraints {
+        latency_p99_ms: table.and_then(|t| t.duration_ms("latency_p99")),
+        requests_per_second: table.and_then(|t| t.number("requests_per_second")),
+        memory_bytes: table.and_then(|t| t.number("memory")),
+    }
+}
+
+fn train(top: &Params) -> TrainSpec {
+    let count = |key: &str, default: usize| top.table("train").and_then(|t| t.count(key)).unwrap_or(default);
+    TrainSpec {
+        decisions: count("decisions", 24_000),
+        validate_decisions: count("validate_decisions", 3_000),
+        negatives: count("negatives", 100),
+    }
 }

@@ -1,0 +1,324 @@
+//! What the aggregates share: which event, of whom, since when; and the cells that answer it.
+
+use crate::call;
+use crate::eval::{At, Numbers, Slot};
+use crate::function::{Eval, Node, Per, Ty};
+use crate::names::{Cx, Scope};
+use crate::state::{CellSpec, Value, What};
+use tamis_spec::MISSING;
+use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::expr::{Call, Expr, Node as Tree};
+use tamis_spec::system::System;
+
+/// The named arguments that every aggregate takes.
+pub const BY: &str = "by";
+
+/// An aggregate's event, condition and key, before it is said what is kept of them.
+pub struct Aggregate<'c> {
+    /// The event, declared or derived.
+    pub event: usize,
+    /// `where`.
+    pub condition: Option<&'c Expr>,
+    /// The key space of `by`.
+    pub space: usize,
+    /// As the plan prints it: `liked by movie`.
+    pub about: String,
+}
+
+/// Reads event, `where` and `by` of a call whose first argument is `about_event`.
+pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Result<Aggregate<'c>, Diagnostic> {
+    if cx.scope != Scope::Decision {
+        return Err(Diagnostic::new(call.name.1.clone(), "an aggregate cannot stand inside another").help("name fields of the event"));
+    }
+    let event = event_of(cx.system, about_event)?;
+    if let Some(condition) = &call.condition {
+        check_condition(condition, event, cx)?;
+    }
+    let by = call::named(call, BY).ok_or_else(|| {
+        Diagnostic::new(call.name.1.clone(), format!("`{}` does not say whose events it reads", call.name.0))
+            .help(format!("add for example by = {}", cx.system.actors[cx.system.decision.user].name.value))
+    })?;
+    let space = cx.space(by, event)?;
+    let name = &cx.system.events[event].name.value;
+    let condition = call.condition.as_ref().map(|c| format!(" where {}", text_of(c))).unwrap_or_default();
+    let about = format!("{name}{condition} by {}", text_of(by));
+    Ok(Aggregate { event, condition: call.condition.as_deref(), space, about })
+}
+
+fn check_condition(condition: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(), Diagnostic> {
+    cx.within(Scope::Event(event), |cx| cx.number(condition)).map(|_| ())
+}
+
+impl Aggregate<'_> {
+    /// The cell that keeps `what` of these events; the same for equal questions.
+    pub fn cell(&self, what: What, value: Value<'_>, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
+        let about = format!("{} of {}{}", what.name(), self.about, value.about());
+        if let Some(known) = cx.cells.specs.iter().position(|c| c.about == about) {
+            return Ok(known);
+        }
+        let base = cx.system.base(self.event);
+        let filter = cx.filter(self.event, self.condition)?;
+        let value = cx.value(self.event, value)?;
+        let key = cx.cells.events[base].keys.iter().position(|(s, _)| *s == self.space);
+        let key = key.expect("reading `by` made the space readable from the event");
+        Ok(cx.cells.push(CellSpec { about, event: base, space: self.space, what, filter, key, value }))
+    }
+
+    /// A node of numbers that reads a cell by its key.
+    pub fn node<R: Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync + 'static>(
+        &self,
+        cell: usize,
+        cx: &Cx<'_>,
+        read: R,
+    ) -> Node {
+        Node::number(cx.cells.spaces[self.space].per, ByKey { cell, space: self.space, read })
+    }
+}
+
+/// Reads a cell at the key of every row.
+struct ByKey<R> {
+    cell: usize,
+    space: usize,
+    /// (state, cell, key, now) to a number; the key may be one that was never met.
+    read: R,
+}
+
+impl<R: Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync> Numbers for ByKey<R> {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        let Some(state) = at.state else {
+            out.fill(f32::NAN);
+            return;
+        };
+        let value = |key: u32| (self.read)(state, self.cell, key, at.now);
+        match at.keys[self.space] {
+            Slot::One(key) => out.fill(value(key)),
+            Slot::Many(keys) => out.iter_mut().zip(keys).for_each(|(o, key)| *o = value(*key)),
+        }
+    }
+}
+
+/// The event that an expression is about: its paths begin with the name of exactly one.
+pub fn event_of(system: &System, e: &Expr) -> Result<usize, Diagnostic> {
+    let mut found: Vec<(usize, tamis_spec::diagnostic::Span)> = Vec::new();
+    let mut first_path = None;
+    e.walk(&mut |e| {
+        if let Tree::Path(names) = &e.node {
+            first_path.get_or_insert(names[0].clone());
+            if let Some(event) = system.event(&names[0].0) {
+                found.push((event, names[0].1.clone()));
+            }
+        }
+    });
+    let known = system.events.iter().map(|e| e.name.value.as_str());
+    match (found.first(), first_path) {
+        (Some((event, _)), _) => match found.iter().find(|(e, _)| e != event) {
+            None => Ok(*event),
+            Some((_, span)) => Err(Diagnostic::new(span.clone(), "an aggregate reads one event, this is a second one")),
+        },
+        (None, Some((name, span))) => Err(Diagnostic::unknown(span, "event", &name, known)),
+        (None, None) => Err(Diagnostic::new(e.span.clone(), "expected an event or something of an event")),
+    }
+}
+
+/// An expression written out in one way: equal text, equal meaning.
+pub fn text_of(e: &Expr) -> String {
+    let list = |of: &[Expr]| of.iter().map(text_of).collect::<Vec<_>>().join(", ");
+    match &e.node {
+        Tree::Number(n) => n.to_string(),
+        Tree::Duration(ms) => tamis_spec::time::format_duration(*ms),
+        Tree::Text(t) => format!("{t:?}"),
+        Tree::Bool(b) => b.to_string(),
+        Tree::Path(names) => names.iter().map(|n| n.0.as_str()).collect::<Vec<_>>().join("."),
+        Tree::Tuple(parts) => format!("({})", list(parts)),
+        Tree::Call(call) => {
+            let mut parts: Vec<String> = call.args.iter().map(text_of).collect();
+            if let (Some(c), Some(first)) = (&call.condition, parts.first_mut()) {
+                first.push_str(&format!(" where {}", text_of(c)));
+            }
+            parts.extend(call.named.iter().map(|(n, _, e)| format!("{n} = {}", text_of(e))));
+            format!("{}({})", call.name.0, parts.join(", "))
+        }
+        Tree::Unary(tamis_spec::expr::Unary::Minus, a) => format!("-{}", text_of(a)),
+        Tree::Unary(tamis_spec::expr::Unary::Not, a) => format!("not {}", text_of(a)),
+        Tree::Binary(op, a, b) => format!("({} {} {})", text_of(a), op.sign(), text_of(b)),
+        Tree::If(c, a, b) => format!("(if {} then {} else {})", text_of(c), text_of(a), text_of(b)),
+    }
+}
+
+/// Which way numbers of a cell are kept, from `within` and `half_life`.
+pub fn window(call: &Call) -> Result<What, Diagnostic> {
+    match (call::duration_ms(call, "within")?, call::duration_ms(call, "half_life")?) {
+        (None, None) => Ok(What::Total),
+        (Some(within_ms), None) => Ok(What::Window { within_ms }),
+        (None, Some(half_life_ms)) => Ok(What::Decay { half_life_ms }),
+        (Some(_), Some(_)) => {
+            let span = call::named(call, "half_life").map_or(call.name.1.clone(), |e| e.span.clone());
+            Err(Diagnostic::new(span, "`within` and `half_life` exclude each other").help("keep one of them"))
+        }
+    }
+}
+
+/// Sums by key as a function of (state, cell, key, now), for the three ways of keeping them.
+pub fn sum_reader() -> impl Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync + Copy + 'static {
+    |state, cell, key, now| state.sum(cell, key, now) as f32
+}
+
+/// The path to an actor or category in the scope of an event.
+pub fn ids_of(e: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(Ty, Box<dyn crate::eval::Ids>), Diagnostic> {
+    let node = cx.within(Scope::Event(event), |cx| cx.node(e))?;
+    match node.eval {
+        Eval::Ids(ids) => Ok((node.ty, ids)),
+        _ => Err(Diagnostic::new(e.span.clone(), format!("expected an actor or a category, found {}", node.ty.name()))),
+    }
+}
+
+impl Cx<'_> {
+    /// The key space of a `by`, readable from events of this kind.
+    fn space(&mut self, by: &Expr, event: usize) -> Result<usize, Diagnostic> {
+        let parts: Vec<&Expr> = match &by.node {
+            Tree::Tuple(parts) => parts.iter().collect(),
+            _ => vec![by],
+        };
+        if parts.len() > 2 {
+            return Err(Diagnostic::new(by.span.clone(), format!("`by` takes one or two keys, found {}", parts.len())));
+        }
+        let mut here = Vec::new();
+        let mut per = Per::Decision;
+        let mut tys = Vec::new();
+        for part in &parts {
+            let node = self.node(part)?;
+            let Eval::Ids(ids) = node.eval else {
+                return Err(Diagnostic::new(part.span.clone(), format!("`by` takes actors and categories, found {}", node.ty.name())));
+            };
+            per = per.max(node.per);
+            tys.push(node.ty);
+            here.push(ids);
+        }
+        let mut there = Vec::new();
+        for (part, ty) in parts.iter().zip(&tys) {
+            let (found, ids) = ids_of(part, event, self).map_err(|mut d| {
+                d.help = format!("`by` must mean the same in the decision and in the event `{}`; {}", self.system.events[event].name.value, d.help);
+                d
+            })?;
+            if found != *ty {
+                return Err(Diagnostic::new(part.span.clone(), "in the event this is another kind of thing than in the decision"));
+            }
+            there.push(ids);
+        }
+        Ok(self.cells.space(text_of(by), per, tys, here, (self.system.base(event), there)))
+    }
+
+    /// The number of a filter over events: the derived event's condition and the `where`; none if every event counts.
+    fn filter(&mut self, event: usize, condition: Option<&Expr>) -> Result<Option<usize>, Diagnostic> {
+        let base = self.system.base(event);
+        let own = match &self.system.events[event].origin {
+            tamis_spec::system::Origin::Derived { condition, .. } => Some(condition),
+            _ => None,
+        };
+        let about: Vec<String> = own.into_iter().chain(condition).map(text_of).collect();
+        if about.is_empty() {
+            return Ok(None);
+        }
+        let about = about.join(" and ");
+        if let Some(known) = self.cells.events[base].filters.iter().position(|(a, _)| *a == about) {
+            return Ok(Some(known));
+        }
+        let mut all: Vec<Box<dyn Numbers>> = Vec::new();
+        if let Some(own) = own {
+            all.push(self.within(Scope::Event(base), |cx| cx.number(own))?.1);
+        }
+        if let Some(condition) = condition {
+            all.push(self.within(Scope::Event(event), |cx| cx.number(condition))?.1);
+        }
+        self.cells.events[base].filters.push((about, Box::new(All(all))));
+        Ok(Some(self.cells.events[base].filters.len() - 1))
+    }
+
+    /// The number of a value among what is read of these events.
+    fn value(&mut self, event: usize, value: Value<'_>) -> Result<Option<usize>, Diagnostic> {
+        let base = self.system.base(event);
+        let scope = Scope::Event(event);
+        let about = value.about();
+        Ok(match value {
+            Value::Nothing => None,
+            Value::Number(e) => {
+                let of = self.within(scope, |cx| cx.number(e))?.1;
+                Some(push(&mut self.cells.events[base].numbers, about, of))
+            }
+            Value::Ids(e) => {
+                let of = ids_of(e, event, self)?.1;
+                Some(push(&mut self.cells.events[base].ids, about, of))
+            }
+            Value::Set(e) => {
+                let node = self.within(scope, |cx| cx.node(e))?;
+                let of = match node.eval {
+                    Eval::Sets(of) => of,
+                    Eval::Ids(of) => Box::new(Single(of)),
+                    _ => {
+                        return Err(Diagnostic::new(
+                            e.span.clone(),
+                            format!("expected tags, a category or an actor, found {}", node.ty.name()),
+                        ));
+                    }
+                };
+                Some(push(&mut self.cells.events[base].sets, about, of))
+            }
+        })
+    }
+}
+
+fn push<T>(to: &mut Vec<(String, T)>, about: String, of: T) -> usize {
+    match to.iter().position(|(a, _)| *a == about) {
+        Some(known) => known,
+        None => {
+            to.push((about, of));
+            to.len() - 1
+        }
+    }
+}
+
+/// True where all are.
+struct All(Vec<Box<dyn Numbers>>);
+impl Numbers for All {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        out.fill(1.0);
+        at.scratch.numbers(out.len(), |one| {
+            for of in &self.0 {
+                of.numbers(at, one);
+                for (o, v) in out.iter_mut().zip(one.iter()) {
+                    if *v == 0.0 || v.is_nan() {
+                        *o = 0.0;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The set of one word.
+struct Single(Box<dyn crate::eval::Ids>);
+impl crate::eval::Sets for Single {
+    fn set<'a>(
+        &self,
+        at: &At<'a>,
+        row: usize,
+        buffer: &'a mut crate::eval::SetBuffer,
+    ) -> crate::eval::SetRef<'a> {
+        let id = crate::eval::with_ids(self.0.as_ref(), at, |slot| slot.get(row));
+        if id != MISSING {
+            buffer.add(id, 1.0);
+        }
+        buffer.finish()
+    }
+}
+
+/// Refuses a first argument that is more than an event's name.
+pub fn event_alone(call: &Call, cx: &Cx<'_>) -> Result<(), Diagnostic> {
+    match &call.args[0].node {
+        Tree::Path(names) if names.len() == 1 => Ok(()),
+        _ => {
+            let event = event_of(cx.system, &call.args[0]).map_or("", |e| cx.system.events[e].name.value.as_str());
+            Err(Diagnostic::new(call.args[0].span.clone(), format!("`{}` takes an event", call.name.0)).help(format!("write `{event}` alone")))
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Names to meaning: paths through actors and events, and the scope in which an expression stands.
+
+use crate::eval::{At, Ids, Numbers, Sets, SetBuffer, SetRef, Slot, TextOf, Times, VectorsOf, with_ids};
+use crate::function::{Eval, Function, Node, Per, Ty};
+use crate::state::Cells;
+use crate::{aggregate, operators};
+use tamis_spec::MISSING;
+use tamis_spec::actors::Field;
+use tamis_spec::diagnostic::{Diagnostic, Span};
+use tamis_spec::expr::{Expr, Node as Tree};
+use tamis_spec::kind::Kind;
+use tamis_spec::system::{System, Type};
+
+/// Where an expression stands: what its paths may begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a feature: the actor that the decision is for, the candidate, `now`, `score` and `rank`.
+    Decision,
+    /// In what an aggregate reads of an event: its actors and fields.
+    Event(usize),
+}
+
+/// The slot of the actor that a decision is for.
+pub const USER: usize = 0;
+/// The slot of the candidates.
+pub const ITEM: usize = 1;
+
+/// What reading an expression needs, and what it leaves behind.
+pub struct Cx<'s> {
+    /// The system.
+    pub system: &'s System,
+    /// The functions that are known.
+    pub functions: &'s [Kind<dyn Function>],
+    /// The cells that were asked for so far.
+    pub cells: &'s mut Cells,
+    /// Where the expression stands.
+    pub scope: Scope,
+    /// The stages whose scores can be read: those before this number.
+    pub stage_scores: usize,
+}
+
+type Names<'p> = &'p [(String, Span)];
+
+impl<'s> Cx<'s> {
+    /// Checks an expression.
+    pub fn node(&mut self, e: &Expr) -> Result<Node, Diagnostic> {
+        match &e.node {
+            Tree::Number(n) => Ok(Node::number(Per::Decision, Constant(*n as f32))),
+            Tree::Bool(b) => Ok(Node::bool(Per::Decision, Constant(f32::from(*b)))),
+            Tree::Duration(_) => Err(Diagnostic::new(e.span.clone(), "a time span stands only behind `within` and `half_life`")
+                .help("times in features are numbers: hours in `since`, days in `age`")),
+            Tree::Text(_) => Err(Diagnostic::new(e.span.clone(), "a quoted text can only be compared with a category or text")
+                .help("write for example user.gender == \"F\"")),
+            Tree::Tuple(_) => Err(Diagnostic::new(e.span.clone(), "a pair stands only behind `by`")),
+            Tree::Path(names) => self.path(names, &e.span),
+            Tree::Call(call) => {
+                let known = self.functions.iter().map(|k| k.name);
+                match self.functions.iter().find(|k| k.name == call.name.0) {
+                    Some(kind) => kind.it.read(call, self),
+                    None => Err(Diagnostic::unknown(call.name.1.clone(), "function", &call.name.0, known)),
+                }
+            }
+            Tree::Unary(op, of) => operators::unary(*op, of, self),
+            Tree::Binary(op, a, b) => operators::binary(*op, a, b, self),
+            Tree::If(c, a, b) => operators::choice(c, a, b, self),
+        }
+    }
+
+    /// Checks an expression that must be a number (or true or false, which are 1 and 0).
+    pub fn number(&mut self, e: &Expr) -> Result<(Per, Box<dyn Numbers>), Diagnostic> {
+        let node = self.node(e)?;
+        match node.eval {
+            Eval::Numbers(of) => Ok((node.per, of)),
+            _ => Err(Diagnostic::new(e.span.clone(), format!("expected a number, found {}", node.ty.name()))),
+        }
+    }
+
+    /// Checks an expression in another scope.
+    pub fn within<R>(&mut self, scope: Scope, read: impl FnOnce(&mut Cx<'_>) -> R) -> R {
+        let mut inner = Cx {
+            system: self.system,
+            functions: self.functions,
+            cells: self.cells,
+            scope,
+            stage_scores: self.stage_scores,
+        };
+        read(&mut inner)
+    }
+
+    fn path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        match self.scope {
+            Scope::Decision => self.decision_path(names, span),
+            Scope::Event(event) => self.event_path(event, names, span),
+        }
+    }
+
+    fn decision_path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        let (first, rest) = (&names[0], &names[1..]);
+        let (user, item) = (self.system.decision.user, self.system.decision.item);
+        match first.0.as_str() {
+            "now" if rest.is_empty() => Ok(Node { ty: Ty::Time, per: Per::Decision, eval: Eval::Times(Box::new(Now)) }),
+            "score" | "rank" => self.part_path(names, span),
+            name if name == self.system.actors[user].name.value => {
+                self.chain(user, Box::new(Root(USER)), Per::Decision, rest, Some(USER))
+            }
+            name if name == self.system.actors[item].name.value => {
+                self.chain(item, Box::new(Root(ITEM)), Per::Candidate, rest, Some(ITEM))
+            }
+            name if self.system.event(name).is_some() => {
+                Err(Diagnostic::new(span.clone(), format!("the event `{name}` can only be read by an aggregate"))
+                    .help(format!("write for example count({name}, by = {})", self.system.actors[user].name.value)))
+            }
+            name if self.system.actor(name).is_some() => {
+                Err(Diagnostic::new(first.1.clone(), format!("no `{name}` takes part in the decision"))
+                    .help(format!("it is for `{}` and ranks `{}`", self.system.actors[user].name.value, self.system.actors[item].name.value)))
+            }
+            name => {
+                let actors = [user, item].map(|a| self.system.actors[a].name.value.as_str());
+                let known = actors.into_iter().chain(["now", "score", "rank"]);
+                let known: Vec<&str> = known.chain(self.system.events.iter().map(|e| e.name.value.as_str())).collect();
+                Err(Diagnostic::unknown(first.1.clone(), "name", name, known))
+            }
+        }
+    }
+
+    /// `score.ease`, `rank.ease`, `score.STAGE`.
+    fn part_path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        let what = names[0].0.as_str();
+        let [_, (part, at)] = names else {
+            return Err(Diagnostic::new(span.clone(), format!("`{what}` is followed by the name of one part of the funnel")));
+        };
+        let source = self.system.candidates.iter().position(|p| p.name.value == *part);
+        let stage = self.system.stages.iter().position(|p| p.name.value == *part);
+        let known = self.system.candidates.iter().chain(self.system.stages.iter()).map(|p| p.name.value.as_str());
+        match (source, stage, what) {
+            (Some(i), _, "score") => Ok(Node::number(Per::Candidate, SourceScore(i))),
+            (Some(i), _, _) => Ok(Node::number(Per::Candidate, SourceRank(i))),
+            (None, Some(i), "score") if i < self.stage_scores => Ok(Node::number(Per::Candidate, StageScore(i))),
+            (None, Some(_), "score") => {
+                Err(Diagnostic::new(at.clone(), format!("the score of `{part}` is not known before it has scored"))
+                    .help("only later stages can read it"))
+            }
+            (None, Some(_), _) => Err(Diagnostic::new(at.clone(), format!("`{part}` is a stage: it has a score and no rank"))),
+            (None, None, _) => Err(Diagnostic::unknown(at.clone(), "source or stage", part, known)),
+        }
+    }
+
+    fn event_path(&mut self, event: usize, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        let system = self.system;
+        let own = |name: &str| system.event(name).is_some_and(|e| e == event || e == system.base(event));
+        let rest = if own(&names[0].0) { &names[1..] } else { names };
+        let Some(first) = rest.first() else {
+            return Err(Diagnostic::new(span.clone(), "an event alone is no value").help("name one of its fields or actors"));
+        };
+        if let Some(role) = system.roles(event).iter().position(|r| r.role.value == first.0) {
+            let actor = system.roles(event)[role].actor;
+            return self.chain(actor, Box::new(Root(role)), Per::Candidate, &rest[1..], None);
+        }
+        let fields = system.event_fields(event);
+        let Some(field) = fields.iter().position(|f| f.name.value == first.0) else {
+            let known = fields.iter().map(|f| f.name.value.as_str());
+            let known: Vec<&str> = known.chain(system.roles(event).iter().map(|r| r.role.value.as_str())).collect();
+            let what = format!("field or actor of the event `{}`", system.events[event].name.value);
+            return Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known));
+        };
+        let column = Column { of: None, field };
+        self.field_node(&fields[field].ty, column, Per::Candidate, first, &rest[1..])
+    }
+
+    /// Follows `rest` from an actor: its fields, what fields refer to, its learned vectors.
+    fn chain(
+        &mut self,
+        actor: usize,
+        of: Box<dyn Ids>,
+        per: Per,
+        rest: Names<'_>,
+        slot: Option<usize>,
+    ) -> Result<Node, Diagnostic> {
+        let Some(first) = rest.first() else {
+            return Ok(Node { ty: Ty::Actor(actor), per, eval: Eval::Ids(of) });
+        };
+        let system = self.system;
+        let spec = &system.actors[actor];
+        if let Some(field) = spec.fields.iter().position(|f| f.name.value == first.0) {
+            let column = Column { of: Some((of, actor)), field };
+            return self.field_node(&spec.fields[field].ty, column, per, first, &rest[1..]);
+        }
+        match (system.learned(&first.0), slot) {
+            (Some(learned), Some(slot)) if rest.len() == 1 => {
+                Ok(Node { ty: Ty::Vector, per, eval: Eval::Vectors(Box::new(LearnedVector { learned, slot })) })
+            }
+            (Some(_), None) => Err(Diagnostic::new(first.1.clone(), format!("the learned vector `{}` of a past event cannot be read", first.0))
+                .help("only those of the decision's own actors are known")),
+            _ => {
+                let known = spec.fields.iter().map(|f| f.name.value.as_str());
+                let known: Vec<&str> = known.chain(system.learned.iter().map(|l| l.name.value.as_str())).collect();
+                let what = format!("field of `{}`", spec.name.value);
+                Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known))
+            }
+        }
+    }
+
+    fn field_node(
+        &mut self,
+        ty: &Type,
+        column: Column,
+        per: Per,
+        name: &(String, Span),
+        rest: Names<'_>,
+    ) -> Result<Node, Diagnostic> {
+        if let Type::Actor(target) = ty {
+            let actor = self.system.actor(target).ok_or_else(|| {
+                Diagnostic::unknown(name.1.clone(), "actor", target, self.system.actors.iter().map(|a| a.name.value.as_str()))
+            })?;
+            return self.chain(actor, Box::new(column), per, rest, None);
+        }
+        if let Some(more) = rest.first() {
+            return Err(Diagnostic::new(more.1.clone(), format!("`{}` has no fields", name.0)));
+        }
+        let (ty, eval) = match ty {
+            Type::Number => (Ty::Number, Eval::Numbers(Box::new(column))),
+            Type::Bool => (Ty::Bool, Eval::Numbers(Box::new(column))),
+            Type::Category => (Ty::Category, Eval::Ids(Box::new(column))),
+            Type::Tags => (Ty::Tags, Eval::Sets(Box::new(column))),
+            Type::Text => (Ty::Text, Eval::Texts(Box::new(column))),
+            Type::Vector => (Ty::Vector, Eval::Vectors(Box::new(column))),
+            Type::Time => (Ty::Time, Eval::Times(Box::new(column))),
+            Type::Place | Type::Actor(_) => {
+                return Err(Diagnostic::new(name.1.clone(), format!("no function of this version reads the place `{}`", name.0)));
+            }
+        };
+        Ok(Node { ty, per, eval })
+    }
+
+    /// The event that an expression inside an aggregate is about: the one whose name its paths begin with.
+    pub fn event_of(&self, e: &Expr) -> Result<usize, Diagnostic> {
+        aggregate::event_of(self.system, e)
+    }
+}
+
+/// A constant.
+pub struct Constant(pub f32);
+impl Numbers for Constant {
+    fn numbers(&self, _: &At<'_>, out: &mut [f32]) {
+        out.fill(self.0);
+    }
+}
+
+struct Now;
+impl Times for Now {
+    fn times(&self, at: &At<'_>, out: &mut [i64]) {
+        out.fill(at.now);
+    }
+}
+
+/// The actors of a slot.
+pub(crate) struct Root(pub(crate) usize);
+impl Ids for Root {
+    fn ids(&self, at: &At<'_>, out: &mut [u32]) {
+        match at.slots[self.0] {
+            Slot::One(id) => out.fill(id),
+            Slot::Many(ids) => out.copy_from_slice(&ids[..out.len()]),
+        }
+    }
+    fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
+        Some(at.slots[self.0])
+    }
+}
+
+struct SourceScore(usize);
+impl Numbers for SourceScore {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        column_of(at.source_scores, self.0, out);
+    }
+}
+
+struct SourceRank(usize);
+impl Numbers for SourceRank {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        column_of(at.source_ranks, self.0, out);
+    }
+}
+
+fn column_of(matrix: Option<&tamis_spec::matrix::Matrix>, column: usize, out: &mut [f32]) {
+    match matrix {
+        Some(m) => out.iter_mut().enumerate().for_each(|(i, o)| *o = m.values[i * m.n_columns + column]),
+        None => out.fill(f32::NAN),
+    }
+}
+
+struct StageScore(usize);
+impl Numbers for StageScore {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        match at.stage_scores.get(self.0) {
+            Some(scores) => out.copy_from_slice(&scores[..out.len()]),
+            None => out.fill(f32::NAN),
+        }
+    }
+}
+
+struct LearnedVector {
+    learned: usize,
+    slot: usize,
+}
+impl VectorsOf for LearnedVector {
+    fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32] {
+        if self.slot == USER {
+            return at.user_vectors.get(self.learned).copied().unwrap_or(&[]);
+        }
+        let item = at.slots[self.slot].get(row);
+        at.item_vectors.get(self.learned).and_then(|v| v.get(item)).unwrap_or(&[])
+    }
+}
+
+/// A field of an actor that `of` finds, or of the events themselves.
+struct Column {
+    of: Option<(Box<dyn Ids>, usize)>,
+    field: usize,
+}
+
+impl Column {
+    /// Calls `f` with the column and the row in it of every row.
+    fn read<R>(&self, at: &At<'_>, f: impl FnOnce(Option<&Field>, Rows<'_>) -> R) -> R {
+        match &self.of {
+            Some((of, actor)) => {
+                let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field));
+                with_ids(of.as_ref(), at, |ids| f(field, Rows::Of(ids)))
+            }
+            None => f(at.event.map(|e| &e.fields[self.field]), Rows::From(at.event_start)),
+        }
+    }
+
+    /// The column and the row in it of one row.
+    fn one<'a>(&self, at: &At<'a>, row: usize) -> Option<(&'a Field, u32)> {
+        match &self.of {
+            Some((of, actor)) => {
+                let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field))?;
+                let id = match of.ready(at) {
+                    Some(slot) => slot.get(row),
+                    None => with_ids(of.as_ref(), at, |slot| slot.get(row)),
+                };
+                (id != MISSING).then_some((field, id))
+            }
+            None => at.event.map(|e| (&e.fields[self.field], (at.event_start + row) as u32)),
+        }
+    }
+}
+
+/// The rows of a column that are read.
+#[derive(Clone, Copy)]
+enum Rows<'a> {
+    Of(Slot<'a>),
+    From(usize),
+}
+
+impl Rows<'_> {
+    /// Fills `out` with values of `column`; `missing` for rows it does not have.
+    fn take<T: Copy>(self, column: &[T], missing: T, out: &mut [T]) {
+        match self {
+            Rows::Of(Slot::One(id)) => out.fill(column.get(id as usize).copied().unwrap_or(missing)),
+            Rows::Of(Slot::Many(ids)) => {
+                for (o, id) in out.iter_mut().zip(ids) {
+                    *o = column.get(*id as usize).copied().unwrap_or(missing);
+                }
+            }
+            Rows::From(start) => out.copy_from_slice(&column[start..start + out.len()]),
+        }
+    }
+}
+
+impl Numbers for Column {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        self.read(at, |field, rows| match field {
+            Some(Field::Numbers(v)) => rows.take(v, f32::NAN, out),
+            _ => out.fill(f32::NAN),
+        });
+    }
+}
+
+impl Ids for Column {
+    fn ids(&self, at: &At<'_>, out: &mut [u32]) {
+        self.read(at, |field, rows| match field {
+            Some(Field::Ids(v)) => rows.take(v, MISSING, out),
+            _ => out.fill(MISSING),
+        });
+    }
+    fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
+        match (&self.of, at.event) {
+            (None, Some(event)) => match &event.fields[self.field] {
+                Field::Ids(v) => Some(Slot::Many(&v[at.event_start..at.event_start + at.n])),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Times for Column {
+    fn times(&self, at: &At<'_>, out: &mut [i64]) {
+        self.read(at, |field, rows| match field {
+            Some(Field::Times(v)) => rows.take(v, i64::MIN, out),
+            _ => out.fill(i64::MIN),
+        });
+    }
+}
+
+impl Sets for Column {
+    fn set<'a>(&self, at: &At<'a>, row: usize, _: &'a mut SetBuffer) -> SetRef<'a> {
+        match self.one(at, row) {
+            Some((Field::Tags(tags), id)) => {
+                let (ids, weights) = tags.get(id);
+                SetRef { ids, weights, scale: 1.0 }
+            }
+            _ => SetRef { ids: &[], weights: &[], scale: 1.0 },
+        }
+    }
+}
+
+impl VectorsOf for Column {
+    fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32] {
+        match self.one(at, row) {
+            Some((Field::Vectors(v), id)) => v.get(id).filter(|v| !v.iter().any(|x| x.is_nan())).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+}
+
+impl TextOf for Column {
+    fn text<'a>(&'a self, at: &At<'a>, row: usize) -> &'a str {
+        self.one(at, row).map_or("", |(field, id)| field.text(id))
+    }
+}

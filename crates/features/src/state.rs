@@ -1,0 +1,312 @@
+//! Cells: the smallest pieces of state that events update and features read, dense by key; and the one fold that updates them.
+//!
+//! Strictly before: the state is read at t once every event known before t was folded and none known at t or later. What a cell
+//! holds depends on the order of events alone, not on when or how often it was read.
+
+mod cell;
+mod fold;
+mod space;
+
+pub use cell::Cell;
+pub(crate) use fold::{STRETCH_MAX, at_events};
+pub use fold::{Buffers, Folded, fold};
+pub use space::{Space, SpaceSpec};
+
+use crate::eval::{Ids, Numbers, SetRef, Sets};
+use crate::function::{Per, Ty};
+use tamis_spec::MISSING;
+use tamis_spec::decision::Visit;
+use tamis_spec::expr::Expr;
+use tamis_spec::time::format_duration;
+
+/// The cells of a plan and how events update them.
+#[derive(Default)]
+pub struct Cells {
+    /// What is kept; a cell is referred to by its index here.
+    pub specs: Vec<CellSpec>,
+    /// By what it is kept.
+    pub spaces: Vec<SpaceSpec>,
+    /// What is read of each declared event.
+    pub events: Vec<EventReads>,
+    /// The spaces that were asked for since this was last emptied.
+    pub(crate) touched: Vec<usize>,
+}
+
+/// One cell: what is kept, of which events, by which key.
+pub struct CellSpec {
+    /// Equal texts, equal cells.
+    pub about: String,
+    /// The declared event that updates it.
+    pub event: usize,
+    /// Its key space.
+    pub space: usize,
+    /// What is kept.
+    pub what: What,
+    /// Which of the events count: an index into [`EventReads::filters`]; all when none.
+    pub filter: Option<usize>,
+    /// Its keys among what is read of the event: an index into [`EventReads::keys`].
+    pub key: usize,
+    /// What is taken from each: an index into the reads that `what` calls for.
+    pub value: Option<usize>,
+}
+
+/// What is kept in a cell for each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The sum over all of the past.
+    Total,
+    /// The sum over [t - within, t).
+    Window {
+        /// Its length.
+        within_ms: i64,
+    },
+    /// The sum, each summand halved with every half-life that passed since.
+    Decay {
+        /// Time to one half.
+        half_life_ms: i64,
+    },
+    /// The latest number.
+    LastNumber,
+    /// The moment of the latest event.
+    LastTime,
+    /// The moment of the first event.
+    FirstTime,
+    /// The latest n numbers.
+    Latest {
+        /// How many, at most [`LATEST_MAX`].
+        n: usize,
+    },
+    /// A weighted set, the sum of the events' sets; at most [`HISTOGRAM_MAX`] words, the lightest go.
+    Histogram {
+        /// Time to one half; without it nothing fades.
+        half_life_ms: Option<i64>,
+    },
+    /// The latest actors met, with times.
+    List {
+        /// How many.
+        keep: usize,
+    },
+}
+
+/// Words in a histogram.
+pub const HISTOGRAM_MAX: usize = 256;
+/// Numbers that `last = n` can ask for.
+pub const LATEST_MAX: usize = 1_000;
+/// Actors that a list can hold; older ones go.
+pub const LIST_MAX: usize = 10_000;
+/// A list's room over what it must keep.
+pub(crate) const LIST_SLACK: usize = 2;
+
+impl What {
+    /// As the plan prints it.
+    pub fn name(self) -> String {
+        match self {
+            Self::Total => "sum".into(),
+            Self::Window { within_ms } => format!("sum within {}", format_duration(within_ms)),
+            Self::Decay { half_life_ms } => format!("sum with half-life {}", format_duration(half_life_ms)),
+            Self::LastNumber => "last value".into(),
+            Self::LastTime => "last time".into(),
+            Self::FirstTime => "first time".into(),
+            Self::Latest { n } => format!("latest {n} values"),
+            Self::Histogram { half_life_ms: None } => "histogram".into(),
+            Self::Histogram { half_life_ms: Some(h) } => format!("histogram with half-life {}", format_duration(h)),
+            Self::List { keep } => format!("latest {keep} actors"),
+        }
+    }
+
+    /// Estimated resident bytes for each key that was met `events_per_key` times.
+    pub fn bytes_per_key(self, events_per_key: f64) -> f64 {
+        match self {
+            Self::Total | Self::LastTime | Self::FirstTime => 8.0,
+            Self::Window { .. } => 8.0 + 16.0 * events_per_key,
+            Self::Decay { .. } => 16.0,
+            Self::LastNumber => 4.0,
+            Self::Latest { n } => 4.0 + 4.0 * n as f64,
+            Self::Histogram { .. } => 56.0 + 8.0 * events_per_key.min(32.0),
+            Self::List { keep } => 24.0 + 16.0 * events_per_key.min(keep as f64),
+        }
+    }
+}
+
+/// What a cell takes from an event.
+#[derive(Clone, Copy)]
+pub enum Value<'e> {
+    /// Nothing: events are counted.
+    Nothing,
+    /// A number.
+    Number(&'e Expr),
+    /// An actor or category.
+    Ids(&'e Expr),
+    /// Tags, or one category or actor.
+    Set(&'e Expr),
+}
+
+impl Value<'_> {
+    /// As the plan prints it.
+    pub fn about(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Number(e) | Self::Ids(e) | Self::Set(e) => format!(": {}", crate::aggregate::text_of(e)),
+        }
+    }
+}
+
+/// What is read of the events of one kind, each thing once.
+#[derive(Default)]
+pub struct EventReads {
+    /// Conditions.
+    pub filters: Vec<(String, Box<dyn Numbers>)>,
+    /// Numbers.
+    pub numbers: Vec<(String, Box<dyn Numbers>)>,
+    /// Actors and categories.
+    pub ids: Vec<(String, Box<dyn Ids>)>,
+    /// Sets.
+    pub sets: Vec<(String, Box<dyn Sets>)>,
+    /// Keys: the space and what its parts are in this event.
+    pub keys: Vec<(usize, Vec<Box<dyn Ids>>)>,
+    /// The cells that these events update, windows aside.
+    pub cells: Vec<usize>,
+}
+
+impl Cells {
+    /// No cells, for a system with so many declared events.
+    pub fn new(n_declared: usize) -> Self {
+        Self { events: (0..n_declared).map(|_| EventReads::default()).collect(), ..Self::default() }
+    }
+
+    /// Adds a cell.
+    pub(crate) fn push(&mut self, spec: CellSpec) -> usize {
+        let cell = self.specs.len();
+        if !matches!(spec.what, What::Window { .. }) {
+            self.events[spec.event].cells.push(cell);
+        }
+        self.specs.push(spec);
+        cell
+    }
+
+    /// The space of that text, made if it is new, and readable from an event.
+    pub(crate) fn space(
+        &mut self,
+        about: String,
+        per: Per,
+        tys: Vec<Ty>,
+        here: Vec<Box<dyn Ids>>,
+        (event, there): (usize, Vec<Box<dyn Ids>>),
+    ) -> usize {
+        let space = match self.spaces.iter().position(|s| s.about == about) {
+            Some(known) => known,
+            None => {
+                self.spaces.push(SpaceSpec { about, per, tys, parts: here });
+                self.spaces.len() - 1
+            }
+        };
+        self.touched.push(space);
+        if !self.events[event].keys.iter().any(|(s, _)| *s == space) {
+            self.events[event].keys.push((space, there));
+        }
+        space
+    }
+}
+
+/// What all cells hold as of a moment.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) spaces: Vec<Space>,
+    rings: Vec<fold::Ring>,
+}
+
+impl State {
+    /// The state before the first event.
+    pub fn new(cells: &Cells) -> Self {
+        Self {
+            cells: cells.specs.iter().map(|c| Cell::new(c.what)).collect(),
+            spaces: cells.spaces.iter().map(|s| Space::new(s.parts.len())).collect(),
+            rings: fold::rings(cells),
+        }
+    }
+
+    /// Lets go of what left its window before `now`. Called before reading; never goes back.
+    pub fn advance(&mut self, now: i64) {
+        let Self { cells, rings, .. } = self;
+        rings.iter_mut().for_each(|r| r.expire(now, cells));
+    }
+
+    /// Whether `advance(now)` would change anything.
+    pub fn is_due(&self, now: i64) -> bool {
+        self.rings.iter().any(|r| r.is_due(now))
+    }
+
+    /// A sum: total, windowed or decayed to `now`; 0 for a key that was never met.
+    #[inline]
+    pub fn sum(&self, cell: usize, key: u32, now: i64) -> f64 {
+        match &self.cells[cell] {
+            Cell::Totals(v) => v.get(key as usize).copied().unwrap_or(0.0),
+            Cell::Decays { half_life_ms, values } => {
+                values.get(key as usize).map_or(0.0, |(v, t)| v * cell::fade(now - t, *half_life_ms) as f64)
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// All sums by key of a total or window; none for keys past the end.
+    pub fn sums(&self, cell: usize) -> &[f64] {
+        if let Cell::Totals(v) = &self.cells[cell] { v } else { &[] }
+    }
+
+    /// The latest number; NaN for a key that was never met.
+    #[inline]
+    pub fn last_number(&self, cell: usize, key: u32) -> f32 {
+        if let Cell::LastNumbers(v) = &self.cells[cell] { v.get(key as usize).copied().unwrap_or(f32::NAN) } else { f32::NAN }
+    }
+
+    /// The latest or first moment; none for a key that was never met.
+    #[inline]
+    pub fn time(&self, cell: usize, key: u32) -> Option<i64> {
+        match &self.cells[cell] {
+            Cell::Times { values, .. } => values.get(key as usize).copied().filter(|t| *t != i64::MIN),
+            _ => None,
+        }
+    }
+
+    /// Sum and number of the latest values.
+    #[inline]
+    pub fn latest(&self, cell: usize, key: u32) -> (f32, usize) {
+        let Cell::Latest { n, values, counts } = &self.cells[cell] else { return (0.0, 0) };
+        let met = counts.get(key as usize).copied().unwrap_or(0) as usize;
+        let start = key as usize * n;
+        let kept = met.min(*n);
+        // Summed from the oldest to the newest, so that the order of addition is that of the log.
+        let oldest = if met > *n { met % n } else { 0 };
+        let sum = (0..kept).map(|i| values[start + (oldest + i) % n]).sum();
+        (sum, kept)
+    }
+
+    /// The weighted set of a key, faded to `now`.
+    pub fn histogram(&self, cell: usize, key: u32, now: i64) -> SetRef<'_> {
+        let empty = SetRef { ids: &[], weights: &[], scale: 1.0 };
+        let Cell::Histograms { half_life_ms, rows } = &self.cells[cell] else { return empty };
+        rows.get(key as usize).map_or(empty, |row| SetRef {
+            ids: &row.ids,
+            weights: &row.weights,
+            scale: half_life_ms.map_or(1.0, |h| cell::fade(now - row.time, h)),
+        })
+    }
+
+    /// The latest actors met, oldest first.
+    pub fn list(&self, cell: usize, key: u32) -> &[Visit] {
+        let Cell::Lists { keep, rows } = &self.cells[cell] else { return &[] };
+        rows.get(key as usize).map_or(&[], |v| &v[v.len().saturating_sub(*keep)..])
+    }
+
+    /// The dense key of a pair; `MISSING` if it was never met.
+    pub fn pair(&self, space: usize, a: u32, b: u32) -> u32 {
+        self.spaces.get(space).map_or(MISSING, |s| s.find(a, b))
+    }
+
+    /// Resident bytes, near enough.
+    pub fn bytes(&self) -> usize {
+        let rings: usize = self.rings.iter().map(fold::Ring::bytes).sum();
+        self.cells.iter().map(Cell::bytes).sum::<usize>() + self.spaces.iter().map(Space::bytes).sum::<usize>() + rings
+    }
+}

@@ -1,0 +1,273 @@
+//! The one fold: events of one kind, a stretch at a time. What is read of the events is computed over the whole stretch, then each
+//! cell takes it in, in the order of the log.
+
+use super::{Cell, CellSpec, Cells, EventReads, LIST_SLACK, Space, State, What};
+use crate::eval::{At, Scratch, SetBuffer, Slot};
+use std::collections::VecDeque;
+use std::ops::Range;
+use tamis_spec::MISSING;
+use tamis_spec::actors::Actors;
+use tamis_spec::decision::Visit;
+use tamis_spec::events::{EventRows, Events};
+
+/// Events that are read at a time.
+pub(crate) const STRETCH_MAX: usize = 1_024;
+
+/// Told of every actor that joins a list: the cell, the key, the list before, the newcomer.
+pub type Folded<'f> = &'f mut dyn FnMut(usize, u32, &[Visit], Visit);
+
+/// What folding keeps between stretches to allocate nothing.
+#[derive(Default)]
+pub struct Buffers {
+    scratch: Scratch,
+    set: SetBuffer,
+    filters: Vec<Vec<f32>>,
+    numbers: Vec<Vec<f32>>,
+    ids: Vec<Vec<u32>>,
+    keys: Vec<Vec<u32>>,
+    n_keys: Vec<usize>,
+}
+
+/// Folds the events of one declared kind in `rows` into the state. Events must come in the order in which they became known.
+pub fn fold(
+    cells: &Cells,
+    actors: &Actors,
+    state: &mut State,
+    (events, event, rows): (&Events, usize, Range<usize>),
+    buffers: &mut Buffers,
+    folded: Folded<'_>,
+) {
+    let mut start = rows.start;
+    while start < rows.end {
+        let end = rows.end.min(start + STRETCH_MAX);
+        stretch(cells, actors, state, (&events.kinds[event], event, start..end), buffers, folded);
+        start = end;
+    }
+}
+
+fn stretch(
+    cells: &Cells,
+    actors: &Actors,
+    state: &mut State,
+    (columns, event, rows): (&EventRows, usize, Range<usize>),
+    buffers: &mut Buffers,
+    folded: Folded<'_>,
+) {
+    let reads = &cells.events[event];
+    let slots: Vec<Slot<'_>> = columns.actors.iter().map(|ids| Slot::Many(&ids[rows.clone()])).collect();
+    let scratch = std::mem::take(&mut buffers.scratch);
+    let at = at_events(columns, rows.clone(), &slots, actors, &scratch);
+    buffers.read(reads, &at, &mut state.spaces);
+    let times = &columns.known[rows];
+    let mut set = std::mem::take(&mut buffers.set);
+    for &i in &reads.cells {
+        let spec = &cells.specs[i];
+        state.cells[i].grow(buffers.n_keys[spec.key]);
+        take_in(&mut state.cells[i], (i, spec), (reads, &at, times), (buffers, &mut set), folded);
+    }
+    buffers.set = set;
+    for ring in state.rings.iter_mut().filter(|r| r.event == event) {
+        ring.windows.iter().for_each(|w| state.cells[w.cell].grow(buffers.n_keys[ring.key]));
+        for row in counted(ring.key, ring.filter, buffers) {
+            let value = ring.value.map_or(1.0, |v| buffers.numbers[v][row]);
+            if !value.is_nan() {
+                ring.push(times[row], buffers.keys[ring.key][row], value, &mut state.cells);
+            }
+        }
+    }
+    buffers.scratch = scratch;
+}
+
+/// What expressions in the scope of an event are evaluated at: a stretch of events of one kind.
+pub(crate) fn at_events<'a>(
+    columns: &'a EventRows,
+    rows: Range<usize>,
+    slots: &'a [Slot<'a>],
+    actors: &'a Actors,
+    scratch: &'a Scratch,
+) -> At<'a> {
+    At {
+        n: rows.len(),
+        now: 0,
+        actors,
+        slots,
+        event: Some(columns),
+        event_start: rows.start,
+        state: None,
+        keys: &[],
+        source_scores: None,
+        source_ranks: None,
+        stage_scores: &[],
+        user_vectors: &[],
+        item_vectors: &[],
+        scratch,
+    }
+}
+
+impl Buffers {
+    /// Computes everything that is read of a stretch of events.
+    fn read(&mut self, reads: &EventReads, at: &At<'_>, spaces: &mut [Space]) {
+        let n = at.n;
+        columns(&mut self.filters, reads.filters.len(), n, 0.0, |i, out| reads.filters[i].1.numbers(at, out));
+        columns(&mut self.numbers, reads.numbers.len(), n, 0.0, |i, out| reads.numbers[i].1.numbers(at, out));
+        columns(&mut self.ids, reads.ids.len(), n, MISSING, |i, out| reads.ids[i].1.ids(at, out));
+        columns(&mut self.keys, reads.keys.len(), n, MISSING, |i, out| {
+            let (space, parts) = &reads.keys[i];
+            parts[0].ids(at, out);
+            if let (Some(second), Some(space)) = (parts.get(1), spaces.get_mut(*space)) {
+                at.scratch.ids(n, |b| {
+                    second.ids(at, b);
+                    out.iter_mut().zip(b).for_each(|(a, b)| *a = space.intern(*a, *b));
+                });
+            }
+        });
+        self.n_keys.clear();
+        let highest = |keys: &Vec<u32>| keys.iter().filter(|k| **k != MISSING).max().map_or(0, |k| *k as usize + 1);
+        self.n_keys.extend(self.keys.iter().map(highest));
+    }
+}
+
+/// Makes `count` columns of `n` values each.
+fn columns<T: Copy>(to: &mut Vec<Vec<T>>, count: usize, n: usize, empty: T, mut of: impl FnMut(usize, &mut [T])) {
+    if to.len() < count {
+        to.resize_with(count, Vec::new);
+    }
+    for (i, column) in to.iter_mut().enumerate().take(count) {
+        column.resize(n, empty);
+        of(i, column);
+    }
+}
+
+/// The rows of a stretch that have the key and pass the filter.
+fn counted(key: usize, filter: Option<usize>, buffers: &Buffers) -> impl Iterator<Item = usize> + '_ {
+    let keys = &buffers.keys[key];
+    let keep = filter.map(|f| &buffers.filters[f]);
+    (0..keys.len()).filter(move |row| keys[*row] != MISSING && keep.is_none_or(|k| k[*row] != 0.0 && !k[*row].is_nan()))
+}
+
+fn take_in(
+    cell: &mut Cell,
+    (i, spec): (usize, &CellSpec),
+    (reads, at, times): (&EventReads, &At<'_>, &[i64]),
+    (buffers, set): (&Buffers, &mut SetBuffer),
+    folded: Folded<'_>,
+) {
+    let keys = &buffers.keys[spec.key];
+    let rows = counted(spec.key, spec.filter, buffers);
+    match spec.what {
+        What::Window { .. } => {}
+        What::Total | What::Decay { .. } | What::LastNumber | What::Latest { .. } => {
+            let values = spec.value.map(|v| &buffers.numbers[v]);
+            for row in rows {
+                let value = values.map_or(1.0, |v| v[row]);
+                if !value.is_nan() {
+                    cell.add_number(keys[row] as usize, value, times[row]);
+                }
+            }
+        }
+        What::LastTime | What::FirstTime => rows.for_each(|row| cell.add_time(keys[row] as usize, times[row])),
+        What::Histogram { .. } => {
+            let of = &reads.sets[spec.value.expect("a histogram takes a set")].1;
+            for row in rows {
+                set.clear();
+                cell.add_set(keys[row] as usize, &of.set(at, row, set), times[row]);
+            }
+        }
+        What::List { keep } => {
+            let of = &buffers.ids[spec.value.expect("a list takes actors")];
+            let Cell::Lists { rows: lists, .. } = cell else { return };
+            for row in rows.filter(|row| of[*row] != MISSING) {
+                let list = &mut lists[keys[row] as usize];
+                let visit = Visit { item: of[row], time: times[row] };
+                folded(i, keys[row], &list[list.len().saturating_sub(keep)..], visit);
+                // Room for more than is asked for lets many go at once, so that the bound costs O(1) a visit; readers take the end.
+                if list.len() == keep * LIST_SLACK {
+                    list.drain(..keep * (LIST_SLACK - 1));
+                }
+                list.push(visit);
+            }
+        }
+    }
+}
+
+/// The events of windows over the same thing, kept until they have left the longest.
+#[derive(Clone, Debug)]
+pub(super) struct Ring {
+    event: usize,
+    filter: Option<usize>,
+    key: usize,
+    value: Option<usize>,
+    windows: Vec<Window>,
+    entries: VecDeque<(i64, u32, f32)>,
+    /// Entries that have left the ring.
+    gone: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    within_ms: i64,
+    cell: usize,
+    /// Entries that have left the window.
+    gone: u64,
+}
+
+/// One ring for all windows that differ in length alone.
+pub(super) fn rings(cells: &Cells) -> Vec<Ring> {
+    let mut rings: Vec<Ring> = Vec::new();
+    for (cell, spec) in cells.specs.iter().enumerate() {
+        let What::Window { within_ms } = spec.what else { continue };
+        let window = Window { within_ms, cell, gone: 0 };
+        let same = |r: &Ring| (r.event, r.filter, r.key, r.value) == (spec.event, spec.filter, spec.key, spec.value);
+        match rings.iter_mut().find(|r| same(r)) {
+            Some(ring) => ring.windows.push(window),
+            None => rings.push(Ring {
+                event: spec.event,
+                filter: spec.filter,
+                key: spec.key,
+                value: spec.value,
+                windows: vec![window],
+                entries: VecDeque::new(),
+                gone: 0,
+            }),
+        }
+    }
+    rings
+}
+
+impl Ring {
+    /// Takes out of each window what happened before now - within.
+    pub(super) fn expire(&mut self, now: i64, cells: &mut [Cell]) {
+        for window in &mut self.windows {
+            let oldest = now.saturating_sub(window.within_ms);
+            while let Some((time, key, value)) = self.entries.get((window.gone - self.gone) as usize) {
+                if *time >= oldest {
+                    break;
+                }
+                cells[window.cell].add_number(*key as usize, -*value, *time);
+                window.gone += 1;
+            }
+        }
+        let all_gone = self.windows.iter().map(|w| w.gone).min().unwrap_or(self.gone);
+        self.entries.drain(..(all_gone - self.gone) as usize);
+        self.gone = all_gone;
+    }
+
+    /// Whether `expire(now)` would take anything out.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        self.windows.iter().any(|w| {
+            let next = self.entries.get((w.gone - self.gone) as usize);
+            next.is_some_and(|(time, _, _)| *time < now.saturating_sub(w.within_ms))
+        })
+    }
+
+    /// Expiry comes before the newcomer, so that the order of additions and subtractions does not hang on when the state was read.
+    fn push(&mut self, time: i64, key: u32, value: f32, cells: &mut [Cell]) {
+        self.expire(time, cells);
+        self.entries.push_back((time, key, value));
+        self.windows.iter().for_each(|w| cells[w.cell].add_number(key as usize, value, time));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * 16
+    }
+}

@@ -1,0 +1,200 @@
+//! The plan as text and as JSON: what `tamis check` prints.
+
+use crate::plan::Plan;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use tamis_features::Per;
+use tamis_spec::system::{Origin, Type};
+use tamis_spec::time::format_duration;
+
+/// How many actors there are, for estimates; those of the log when there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Actors that lists are for.
+    pub users: f64,
+    /// Actors that are ranked.
+    pub items: f64,
+    /// Events in the log.
+    pub events: f64,
+    /// Whether they were counted, not assumed.
+    pub counted: bool,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { users: 100_000.0, items: 10_000.0, events: 10_000_000.0, counted: false }
+    }
+}
+
+/// Estimated resident bytes of a served system.
+pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
+    let bytes = |b: &tamis_retrieve::source::Bytes| {
+        b.constant + b.per_user * sizes.users + b.per_item * sizes.items + b.per_item_pair * sizes.items * sizes.items
+    };
+    let mut fits: Vec<(&str, &str)> = Vec::new();
+    let mut total: f64 = plan.learned.iter().map(|p| bytes(&p.bytes)).sum();
+    for (part, source) in plan.system.candidates.iter().zip(&plan.sources) {
+        if let Some(key) = &source.fit_key {
+            if fits.contains(&(&part.kind, key)) {
+                continue;
+            }
+            fits.push((&part.kind, key));
+        }
+        total += bytes(&source.bytes);
+    }
+    let cells: f64 = plan.features.cells.specs.iter().map(|c| cell_bytes(plan, c, sizes)).sum();
+    total + cells + 48.0 * (sizes.users + sizes.items)
+}
+
+fn cell_bytes(plan: &Plan, cell: &tamis_features::state::CellSpec, sizes: &Sizes) -> f64 {
+    let space = &plan.features.cells.spaces[cell.space];
+    let keys = match (space.parts.len(), space.per) {
+        (1, Per::Decision) => sizes.users,
+        (1, Per::Candidate) => sizes.items,
+        _ => sizes.events,
+    };
+    keys * cell.what.bytes_per_key(sizes.events / keys.max(1.0))
+}
+
+/// Bytes as a person reads them.
+pub fn human_bytes(bytes: f64) -> String {
+    let (value, unit) = match bytes {
+        b if b >= 1e9 => (b / 1e9, "GB"),
+        b if b >= 1e6 => (b / 1e6, "MB"),
+        b if b >= 1e3 => (b / 1e3, "kB"),
+        b => (b, "bytes"),
+    };
+    if value >= 100.0 || unit == "bytes" { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
+/// The plan for reading.
+pub fn text(plan: &Plan, sizes: &Sizes) -> String {
+    let s = &plan.system;
+    let mut out = String::new();
+    let name = |actor: usize| s.actors[actor].name.value.as_str();
+    let _ = writeln!(out, "{}: ranks {} for each {}\n", s.name.value, name(s.decision.item), name(s.decision.user));
+    for a in &s.actors {
+        let from = a.file.as_ref().map_or("events alone", |f| f.path.value.as_str());
+        let _ = writeln!(out, "actor    {:<16} from {from}: {}", a.name.value, fields(&a.fields));
+    }
+    for e in &s.events {
+        let _ = match &e.origin {
+            Origin::Declared { file, roles, fields: f, .. } => {
+                let roles: Vec<&str> = roles.iter().map(|r| r.role.value.as_str()).collect();
+                let from = file.as_ref().map_or("the API alone", |f| f.path.value.as_str());
+                writeln!(out, "event    {:<16} from {from}: {}; {}", e.name.value, roles.join(", "), fields(f))
+            }
+            Origin::Derived { condition, .. } => {
+                writeln!(out, "event    {:<16} where {}", e.name.value, tamis_features::aggregate::text_of(condition))
+            }
+        };
+    }
+    let condition = plan.features.condition.as_ref().map(|c| format!(" where {}", c.about)).unwrap_or_default();
+    let _ = writeln!(out, "decision each {}{condition}\n", s.events[s.decision.each].name.value);
+    funnel_text(plan, &mut out);
+    features_text(plan, &mut out);
+    let split = &s.split;
+    let share = |v: f64| format!("{:.0} %", v * 100.0);
+    let _ = writeln!(
+        out,
+        "split    by time: sources {}, train {}, validate {}, test {}",
+        share(split.sources),
+        share(split.train),
+        share(split.validate),
+        share(split.test)
+    );
+    let how = if sizes.counted { "counted in the log" } else { "assumed; the log is not imported yet" };
+    let _ = writeln!(
+        out,
+        "memory   about {} for {:.0} {}s, {:.0} {}s, {:.0} events ({how}){}",
+        human_bytes(memory_bytes(plan, sizes)),
+        sizes.users,
+        name(s.decision.user),
+        sizes.items,
+        name(s.decision.item),
+        sizes.events,
+        s.constraints.memory_bytes.map(|b| format!(", {} allowed", human_bytes(b))).unwrap_or_default(),
+    );
+    if let Some(ms) = s.constraints.latency_p99_ms {
+        let _ = writeln!(out, "latency  {} at most; no source or stage begins after it", format_duration(ms));
+    }
+    out
+}
+
+fn fields(fields: &[tamis_spec::system::FieldSpec]) -> String {
+    let one = |f: &tamis_spec::system::FieldSpec| format!("{} {}", f.name.value, type_name(&f.ty));
+    if fields.is_empty() { "no fields".into() } else { fields.iter().map(one).collect::<Vec<_>>().join(", ") }
+}
+
+fn type_name(ty: &Type) -> String {
+    match ty {
+        Type::Actor(name) => format!("→ {name}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn funnel_text(plan: &Plan, out: &mut String) {
+    let keep = |p: &tamis_spec::system::Part| p.params.count("keep").map(|k| k.to_string()).unwrap_or_default();
+    for part in &plan.system.learned {
+        let _ = writeln!(out, "learned  {:<16} {}", part.name.value, part.kind);
+    }
+    for (part, source) in plan.system.candidates.iter().zip(&plan.sources) {
+        let how = match (&source.fit_key, source.folds) {
+            (Some(_), _) => "fitted",
+            (None, Some(_)) => "folded as events come",
+            (None, None) => "read from cells",
+        };
+        let _ = writeln!(out, "source   {:<16} {:<12} best {:>5}   {how}", part.name.value, part.kind, keep(part));
+    }
+    for (part, features) in plan.system.stages.iter().zip(&plan.stages) {
+        let _ = writeln!(
+            out,
+            "stage    {:<16} {:<12} keeps {:>4}   reads {} features",
+            part.name.value,
+            part.kind,
+            keep(part),
+            features.len()
+        );
+    }
+    for part in &plan.system.rerank {
+        let _ = writeln!(out, "rerank   {}", part.kind);
+    }
+    out.push('\n');
+}
+
+fn features_text(plan: &Plan, out: &mut String) {
+    for f in &plan.features.features {
+        let per = if f.per == Per::Decision { "once" } else { "each" };
+        let _ = writeln!(out, "feature  {:<24} {per}   {}", f.name, f.about);
+    }
+    let _ = writeln!(out, "\nstate    {} cells", plan.features.cells.specs.len());
+    for c in &plan.features.cells.specs {
+        let _ = writeln!(out, "cell     {}", c.about);
+    }
+    out.push('\n');
+}
+
+/// The plan for programs.
+pub fn to_json(plan: &Plan, sizes: &Sizes) -> Value {
+    let s = &plan.system;
+    let parts = |parts: &[tamis_spec::system::Part]| -> Vec<Value> {
+        let one = |p: &tamis_spec::system::Part| json!({"name": p.name.value, "kind": p.kind, "keep": p.params.count("keep")});
+        parts.iter().map(one).collect()
+    };
+    let features = plan.features.features.iter().map(|f| json!({"name": f.name, "expression": f.about, "per": if f.per == Per::Decision { "decision" } else { "candidate" }}));
+    json!({
+        "system": s.name.value,
+        "actors": s.actors.iter().map(|a| json!({"name": a.name.value, "fields": a.fields.iter().map(|f| json!({"name": f.name.value, "type": type_name(&f.ty)})).collect::<Vec<_>>()})).collect::<Vec<_>>(),
+        "events": s.events.iter().map(|e| e.name.value.clone()).collect::<Vec<_>>(),
+        "learned": parts(&s.learned),
+        "sources": parts(&s.candidates),
+        "stages": parts(&s.stages),
+        "rerank": s.rerank.iter().map(|p| p.kind.clone()).collect::<Vec<_>>(),
+        "features": features.collect::<Vec<_>>(),
+        "cells": plan.features.cells.specs.iter().map(|c| c.about.clone()).collect::<Vec<_>>(),
+        "split": {"sources": s.split.sources, "train": s.split.train, "validate": s.split.validate, "test": s.split.test},
+        "memory_bytes": memory_bytes(plan, sizes),
+        "sizes_counted": sizes.counted,
+        "fingerprint": plan.fingerprint(),
+    })
+}

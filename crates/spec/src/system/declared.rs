@@ -1,0 +1,254 @@
+//! Reads actors and events: their files, keys, fields and roles, and the conditions of derived events.
+
+use super::keys::{ACTOR, EVENT, param};
+use super::names::{TYPES, writable};
+use super::read::Reader;
+use super::walk::{Place, entries, holds, key_span, span_of, text_of};
+use super::{ActorSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
+use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
+use crate::expr::{Expr, Node};
+use crate::param::{Param, ParamType, ParamValue, Params};
+use toml_edit::TableLike;
+
+impl Reader<'_> {
+    pub(super) fn actors(&mut self) -> Vec<ActorSpec> {
+        let mut out = Vec::new();
+        for (name, item) in entries(self.root, "actors") {
+            let place =
+                Place { title: format!("[actors.{}]", name.value), span: item.span().unwrap_or(name.span.clone()) };
+            let Some(table) = item.as_table_like() else {
+                self.no_table(&place);
+                continue;
+            };
+            let params = self.walk.table(&place, table, ACTOR);
+            let file = self.file(&params);
+            let key = text_of(&params, "key");
+            if file.is_some() && !holds(table, ACTOR, "key") {
+                let message = format!("{} has a `from` and needs `key`", place.title);
+                self.walk.refuse(place.span, message, "name the column that identifies it");
+            }
+            let fields = self.fields(table, ACTOR);
+            out.push(ActorSpec { name, file, key, fields });
+        }
+        out
+    }
+
+    fn no_table(&mut self, place: &Place) {
+        self.lost = true;
+        self.walk.refuse(place.span.clone(), format!("{} is a table", place.title), "");
+    }
+
+    fn file(&mut self, params: &Params) -> Option<FileSpec> {
+        let path = text_of(params, "from")?;
+        let mut delimiter = None;
+        if let Some(text) = text_of(params, "delimiter") {
+            let mut chars = text.value.chars();
+            delimiter = chars.next();
+            if chars.next().is_some() || !text.value.is_ascii() {
+                self.walk.refuse(text.span, "`delimiter` is one ASCII character", "for a tab write \"\\t\"");
+            }
+        }
+        Some(FileSpec { path, delimiter, bad_rows: params.number("bad_rows").unwrap_or(0.01) })
+    }
+
+    /// The entries behind a key that is declared to hold some, each read as declared.
+    fn entries(
+        &mut self,
+        table: &dyn TableLike,
+        declared: &'static [Param],
+        key: &str,
+    ) -> Vec<(Spanned<String>, Params)> {
+        let Some(Param { ty: ParamType::Entries(ty), .. }) = param(declared, key) else { return Vec::new() };
+        let mut out = Vec::new();
+        for (name, item) in entries(table, key) {
+            if let Err(wrong) = writable(&name) {
+                self.walk.wrong.push(wrong);
+            }
+            let span = item.span().unwrap_or(name.span.clone());
+            match self.walk.value(&name.value, ty, item, &span) {
+                Some(ParamValue::Table(params)) => out.push((name, params)),
+                _ => self.lost = true,
+            }
+        }
+        out
+    }
+
+    fn fields(&mut self, table: &dyn TableLike, declared: &'static [Param]) -> Vec<FieldSpec> {
+        let mut out = Vec::new();
+        for (name, params) in self.entries(table, declared, "fields") {
+            let Some(ty) = self.field_type(&params) else {
+                self.lost = true;
+                continue;
+            };
+            for (key, fits) in [("separator", Type::Tags), ("weighted", Type::Tags), ("pattern", Type::Time)] {
+                if ty != fits
+                    && let Some(span) = params.span(key)
+                {
+                    let help = format!("write type = \"{}\"", if fits == Type::Tags { "tags" } else { "time" });
+                    self.walk.refuse(span, format!("a field of this type has no `{key}`"), help);
+                }
+            }
+            let text = |key: &str, default: &str| params.text(key).unwrap_or(default).to_string();
+            out.push(FieldSpec {
+                ty,
+                column: text("column", &name.value),
+                separator: text("separator", "|"),
+                weighted: params.bool("weighted").unwrap_or(false),
+                pattern: params.text("pattern").map(String::from),
+                name,
+            });
+        }
+        out
+    }
+
+    fn field_type(&mut self, params: &Params) -> Option<Type> {
+        let word = text_of(params, "type")?;
+        Some(match word.value.as_str() {
+            "number" => Type::Number,
+            "bool" => Type::Bool,
+            "category" => Type::Category,
+            "tags" => Type::Tags,
+            "text" => Type::Text,
+            "vector" => Type::Vector,
+            "time" => Type::Time,
+            "place" => Type::Place,
+            actor if self.walk.actors.contains(&actor) => Type::Actor(actor.into()),
+            other => {
+                let known = TYPES.into_iter().chain(self.walk.actors.iter().copied());
+                let wrong = Diagnostic::unknown(word.span, "type", other, known);
+                self.walk.wrong.push(wrong);
+                return None;
+            }
+        })
+    }
+
+    /// Declared events.
+    pub(super) fn events(&mut self) -> Vec<EventSpec> {
+        let mut out = Vec::new();
+        for (name, item) in entries(self.root, "events") {
+            let place =
+                Place { title: format!("[events.{}]", name.value), span: item.span().unwrap_or(name.span.clone()) };
+            let Some(table) = item.as_table_like() else {
+                self.no_table(&place);
+                continue;
+            };
+            let params = self.walk.table(&place, table, EVENT);
+            if table.contains_key("where") {
+                for (key, item) in table.iter().filter(|(key, _)| *key != "where" && param(EVENT, key).is_some()) {
+                    let span = key_span(table, key, item);
+                    let message = format!("{} is derived by its `where` and has no `{key}`", place.title);
+                    self.walk.refuse(
+                        span,
+                        message,
+                        "a derived event has the actors and fields of the one it refers to",
+                    );
+                }
+                continue;
+            }
+            let file = self.file(&params);
+            let time =
+                params.table("time").and_then(|t| Some((text_of(t, "column")?, t.text("pattern").map(String::from))));
+            if file.is_some() && !holds(table, EVENT, "time") {
+                let message = format!("{} has a `from` and needs `time`", place.title);
+                self.walk.refuse(place.span.clone(), message, "name the column of its moment");
+            }
+            let roles = self.roles(table);
+            if roles.is_empty() {
+                self.lost = true;
+            }
+            let none = match table.get("actors") {
+                Some(actors) => actors.as_table_like().is_some_and(|t| t.is_empty()),
+                None => !holds(table, EVENT, "actors"),
+            };
+            if none {
+                let message = format!("{} needs `actors`, or a `where`", place.title);
+                self.walk.refuse(place.span, message, "say whom it happens to: actors = { user = \"user_id\" }");
+            }
+            let fields = self.fields(table, EVENT);
+            for field in fields.iter().filter(|f| roles.iter().any(|r| r.role.value == f.name.value)) {
+                let message = format!("`{}` is both a field and an actor of {}", field.name.value, place.title);
+                self.walk.refuse(field.name.span.clone(), message, "choose another name");
+            }
+            out.push(EventSpec { name, origin: Origin::Declared { file, time, roles, fields } });
+        }
+        out
+    }
+
+    fn roles(&mut self, table: &dyn TableLike) -> Vec<RoleSpec> {
+        let mut out = Vec::new();
+        for (role, params) in self.entries(table, EVENT, "actors") {
+            let column = params.text("column").unwrap_or(&role.value).to_string();
+            let named = text_of(&params, "actor");
+            let (actor, span) = named.as_ref().map_or((&role.value, &role.span), |a| (&a.value, &a.span));
+            match self.walk.actors.iter().position(|a| a == actor) {
+                Some(actor) => out.push(RoleSpec { role, actor, column }),
+                None => {
+                    self.lost = true;
+                    let mut wrong = Diagnostic::unknown(span.clone(), "actor", actor, self.walk.actors.iter().copied());
+                    if nearest(actor, self.walk.actors.iter().copied()).is_none() {
+                        wrong.help +=
+                            &format!("; to use another name, write {role} = {{ actor = \"NAME\" }}", role = role.value);
+                    }
+                    self.walk.wrong.push(wrong);
+                }
+            }
+        }
+        out
+    }
+
+    /// Appends derived events to the declared ones.
+    pub(super) fn derived(&mut self, events: &mut Vec<EventSpec>) {
+        let n_declared = events.len();
+        for (name, item) in entries(self.root, "events") {
+            let Some((table, text)) = item.as_table_like().and_then(|t| Some((t, t.get("where")?))) else { continue };
+            let span = span_of(table, "where", text);
+            let found = text.as_str().and_then(|text| self.walk.expression(text, &span).ok());
+            let base = found.map(|condition| (self.base(&condition, &events[..n_declared]), condition));
+            match base {
+                Some((Ok(base), condition)) => {
+                    events.push(EventSpec { name, origin: Origin::Derived { base, condition } });
+                }
+                Some((Err(wrong), _)) => {
+                    self.lost = true;
+                    self.walk.wrong.push(wrong);
+                }
+                None => self.lost = true,
+            }
+        }
+    }
+
+    /// The declared event that a condition refers to: the only one with whose name paths in it begin.
+    fn base(&self, condition: &Expr, declared: &[EventSpec]) -> Result<usize, Diagnostic> {
+        let mut heads: Vec<(&str, &Span)> = Vec::new();
+        condition.walk(&mut |e| {
+            if let Node::Path(names) = &e.node
+                && !heads.iter().any(|(h, _)| *h == names[0].0)
+            {
+                heads.push((&names[0].0, &names[0].1));
+            }
+        });
+        let events: Vec<_> = heads.iter().filter(|(h, _)| self.walk.events.contains(h)).collect();
+        match events[..] {
+            [] => {
+                let known = declared.iter().map(|e| e.name.value.as_str());
+                let near = heads.iter().find(|(h, _)| nearest(h, known.clone()).is_some());
+                Err(match near {
+                    Some((head, span)) => Diagnostic::unknown((*span).clone(), "event", head, known),
+                    None => Diagnostic::new(condition.span.clone(), "the condition refers to no event")
+                        .help("write for example rating.stars >= 4"),
+                })
+            }
+            [(head, span)] => declared.iter().position(|e| e.name.value == **head).ok_or_else(|| {
+                Diagnostic::new(
+                    (*span).clone(),
+                    format!("`{head}` is no declared event: a condition refers to one that is logged"),
+                )
+                .help("write out its own condition here")
+            }),
+            [(first, _), (second, span), ..] => {
+                let message = format!("the condition refers to `{first}` and to `{second}`");
+                Err(Diagnostic::new((*span).clone(), message).help("a derived event is made from one event"))
+            }
+        }
+    }
+}

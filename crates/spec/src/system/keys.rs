@@ -1,0 +1,230 @@
+//! Every key of a system file, declared as data: what the reader checks, the editor knows and the manual prints.
+
+use crate::param::{Param, ParamType};
+
+const fn required(name: &'static str, ty: ParamType, about: &'static str) -> Param {
+    Param { name, ty, required: true, about }
+}
+
+const fn optional(name: &'static str, ty: ParamType, about: &'static str) -> Param {
+    Param { name, ty, required: false, about }
+}
+
+/// Tables of the file that need no registry to be read.
+pub(super) const FILE: &[Param] = &[
+    required("system", ParamType::Table(SYSTEM), "What the system is called and what is asked of it."),
+    optional("constraints", ParamType::Table(CONSTRAINTS), "What answers may cost: checked, planned for, enforced."),
+    required("actors", ParamType::Entries(&ParamType::Table(ACTOR)), "Kinds of things with a key and fields."),
+    required("events", ParamType::Entries(&ParamType::Table(EVENT)), "What happens at a time to some actors."),
+    required("decision", ParamType::Table(DECISION), "The moments at which something is ordered for somebody."),
+    optional(
+        "label",
+        ParamType::Table(LABEL),
+        "What a good item is; by default the one that the decision's event names.",
+    ),
+    optional(
+        "split",
+        ParamType::Table(SPLIT),
+        "Shares of the log by time, oldest first; they add up to 1. By default 60%, 20%, 10% and 10%.",
+    ),
+    optional("train", ParamType::Table(TRAIN), "How many examples are made."),
+    optional(
+        "features",
+        ParamType::Entries(&ParamType::Expression),
+        "Named expressions over actors, the moment and past events; what models read.",
+    ),
+];
+
+const SYSTEM: &[Param] = &[
+    required("name", ParamType::Text, "What the system is called."),
+    required(
+        "task",
+        ParamType::Choice(&["rank", "predict", "segment"]),
+        "What is asked of it: `rank` orders items for somebody; `predict` and `segment` are not available in this version.",
+    ),
+    optional("seed", ParamType::Integer(0, 1 << 53), "Every random choice follows from it; by default 0."),
+];
+
+const CONSTRAINTS: &[Param] = &[
+    optional("latency_p99", ParamType::Duration, "The time within which 99 % of decisions are answered."),
+    optional("requests_per_second", ParamType::Number(1e-3, 1e7), "How many decisions a second there are."),
+    optional("memory", ParamType::Bytes, "What the machine has of it."),
+];
+
+const FROM: Param =
+    optional("from", ParamType::Text, "A CSV, TSV or Parquet file, beside the system file or in the data directory.");
+const DELIMITER: Param =
+    optional("delimiter", ParamType::Text, "One character; by default a tab in a `.tsv` file, else a comma.");
+const BAD_ROWS: Param = optional(
+    "bad_rows",
+    ParamType::Share,
+    "The share of rows that may be wrong before the file is refused; by default 0.01.",
+);
+const FIELDS: Param = optional(
+    "fields",
+    ParamType::Entries(&ParamType::Short("type", FIELD)),
+    "What is known of it: `age = \"number\"`, or a table.",
+);
+
+/// Keys of `[actors.NAME]`.
+pub(super) const ACTOR: &[Param] = &[
+    FROM,
+    optional("key", ParamType::Text, "The column that identifies it; required with `from`."),
+    FIELDS,
+    DELIMITER,
+    BAD_ROWS,
+];
+
+/// Keys of `[events.NAME]`.
+pub(super) const EVENT: &[Param] = &[
+    FROM,
+    optional("time", ParamType::Short("column", TIME), "The column of its moment, or a table; required with `from`."),
+    optional(
+        "actors",
+        ParamType::Entries(&ParamType::Short("column", ROLE)),
+        "Whom it happens to: `user = \"user_id\"`, or a table; required unless there is a `where`.",
+    ),
+    FIELDS,
+    optional(
+        "where",
+        ParamType::Expression,
+        "Makes it a derived event: the occurrences of one declared event that fulfil this. It takes no other key.",
+    ),
+    DELIMITER,
+    BAD_ROWS,
+];
+
+const FIELD: &[Param] = &[
+    required(
+        "type",
+        ParamType::Text,
+        "number, bool, category, tags, text, vector, time, place, or the name of an actor.",
+    ),
+    optional("column", ParamType::Text, "The column of the file; by default the field's name."),
+    optional("separator", ParamType::Text, "What stands between tags; by default `|`."),
+    optional("weighted", ParamType::Bool, "Whether tags carry weights, `drama:0.5`; by default false."),
+    PATTERN,
+];
+const PATTERN: Param = optional(
+    "pattern",
+    ParamType::Text,
+    "How a time is written, as in strftime; by default RFC 3339, or seconds or milliseconds since 1970.",
+);
+const TIME: &[Param] = &[required("column", ParamType::Text, "The column of the file."), PATTERN];
+const ROLE: &[Param] = &[
+    optional("actor", ParamType::Actor, "The kind of actor; by default the one of that name."),
+    optional("column", ParamType::Text, "The column with its key; by default the name."),
+];
+
+const DECISION: &[Param] = &[
+    required(
+        "each",
+        ParamType::Event,
+        "The event whose every occurrence was a decision with its item as the right one.",
+    ),
+    required("for", ParamType::Actor, "The actor that a list is for."),
+    required("item", ParamType::Actor, "The actor that is ranked."),
+    optional("where", ParamType::Expression, "Which decisions count, from what is known before them; by default all."),
+];
+
+const LABEL: &[Param] = &[required("value", ParamType::Event, "The event that makes an item a good one.")];
+
+const SPLIT: &[Param] = &[
+    required("sources", ParamType::Share, "What sources and learned vectors may see while stages are trained."),
+    required("train", ParamType::Share, "What stages are fitted on."),
+    required("validate", ParamType::Share, "What choices are made on."),
+    required("test", ParamType::Share, "What is looked at once."),
+];
+
+const TRAIN: &[Param] = &[
+    optional(
+        "decisions",
+        ParamType::Integer(1, 100_000_000),
+        "At most so many decisions of the train window, drawn at random; by default 24000.",
+    ),
+    optional(
+        "validate_decisions",
+        ParamType::Integer(1, 100_000_000),
+        "At most so many of the validate window; by default 3000.",
+    ),
+    optional(
+        "negatives",
+        ParamType::Integer(1, 100_000),
+        "At most so many candidates beside the right one are kept of a decision, drawn at random; by default 100.",
+    ),
+];
+
+/// Tables that name a kind of a registry.
+pub(super) struct Sort {
+    /// The key of the file.
+    pub(super) key: &'static str,
+    /// How a table of it begins, for messages and the manual.
+    pub(super) title: &'static str,
+    /// What one is called.
+    pub(super) what: &'static str,
+    /// One sentence for the manual.
+    pub(super) about: &'static str,
+    /// The keys that all kinds take.
+    pub(super) common: &'static [Param],
+}
+
+const KIND: Param = required("kind", ParamType::Text, "The name of a kind.");
+const NAME: Param =
+    optional("name", ParamType::Text, "What it is called; by default its kind, with a number when that is taken.");
+const KEEP: Param = required("keep", ParamType::Integer(1, 100_000), "At most so many items go on.");
+
+/// `[learned.NAME]`
+pub(super) const LEARNED: Sort = Sort {
+    key: "learned",
+    title: "[learned.NAME]",
+    what: "learned vector",
+    about: "Fitted vectors, which features and sources read as `user.NAME` and `movie.NAME`.",
+    common: &[KIND],
+};
+
+/// `[[candidates]]`
+pub(super) const CANDIDATES: Sort = Sort {
+    key: "candidates",
+    title: "[[candidates]]",
+    what: "source",
+    about: "Sources: each proposes items; what they propose is merged.",
+    common: &[KIND, NAME, KEEP],
+};
+
+/// `[[stages]]`
+pub(super) const STAGES: Sort = Sort {
+    key: "stages",
+    title: "[[stages]]",
+    what: "stage",
+    about: "Stages: each scores what reaches it and keeps the best, in the order of the file.",
+    common: &[
+        KIND,
+        NAME,
+        KEEP,
+        optional("optimise", ParamType::Text, "The metric that choices are made by: `recall@200`, `ndcg@10`."),
+        optional("features", ParamType::Texts, "The features it reads; by default all."),
+    ],
+};
+
+/// `[rerank]`
+pub(super) const RERANK: Sort = Sort {
+    key: "rerank",
+    title: "[rerank]",
+    what: "step of re-ranking",
+    about: "Order by policy, not by a model: one key for each step, applied in the order below.",
+    common: &[],
+};
+
+/// All of them, in the order of the manual.
+pub(super) const SORTS: [&Sort; 4] = [&LEARNED, &CANDIDATES, &STAGES, &RERANK];
+
+/// Tables that a system file will have one day.
+pub(super) const LATER: [&str; 3] = ["experiments", "watch", "retrain"];
+
+/// The key of a step of re-ranking that is written as a value and not as a table.
+pub(super) const VALUE: &str = "value";
+
+/// The declaration of a key.
+pub(super) fn param<'a>(params: &'a [Param], name: &str) -> Option<&'a Param> {
+    params.iter().find(|p| p.name == name)
+}

@@ -1,0 +1,37 @@
+//! The log in memory: actors and events, interned, in the order in which they became known.
+
+use crate::error::Error;
+use tamis_funnel::{Bundle, Plan};
+use tamis_spec::actors::{Actors, schema_of};
+use tamis_spec::batch::Batch;
+use tamis_spec::events::Events;
+
+/// Everything that is known.
+pub struct Data {
+    /// Who and what there is.
+    pub actors: Actors,
+    /// What happened.
+    pub events: Events,
+}
+
+impl Data {
+    /// Nothing yet; keys and words begin in the order of a bundle's, if one is given.
+    pub fn new(plan: &Plan, bundle: Option<&Bundle>) -> Result<Self, Error> {
+        let mut actors = Actors::new(&plan.system);
+        if let Some(bundle) = bundle {
+            bundle.seed(&mut actors)?;
+        }
+        Ok(Self { actors, events: Events::new(&plan.system) })
+    }
+
+    /// Takes in records of the system's own schema.
+    pub fn apply(&mut self, plan: &Plan, batch: &Batch) {
+        self.actors.apply(&schema_of(&plan.system), batch, &mut self.events);
+    }
+
+    /// How many users and items there are.
+    pub fn sizes(&self, plan: &Plan) -> (usize, usize) {
+        let decision = &plan.system.decision;
+        (self.actors.tables[decision.user].len(), self.actors.tables[decision.item].len())
+    }
+}

@@ -1,0 +1,310 @@
+//! Evaluation: every decision of the test window through the funnel as judged, beside simpler methods, over the full catalogue.
+
+use crate::data::Data;
+use crate::error::Error;
+use crate::progress::{Progress, timed};
+use crate::windows::{self, Decision, TEST};
+use std::sync::Arc;
+use tamis_funnel::decide::{Decided, Scene};
+use tamis_funnel::{Bundle, Desk, Fitted, Past, Plan, Replay, Request, decide};
+use tamis_observe::attribution::{Funnel, PartKind, PartSeen};
+use tamis_observe::bootstrap::mean_intervals;
+use tamis_observe::metrics::{ece, logloss, reliability, single_relevant};
+use tamis_observe::report::{Calibration, CurvePoint, Named, Report, Resources, Stage};
+use tamis_observe::resources::peak_resident_bytes;
+use tamis_retrieve::source::{Memo, Opened, Source};
+use tamis_spec::decision::{Ask, Need, Scored};
+use tamis_spec::diagnostic::Spanned;
+use tamis_spec::kind::find;
+use tamis_spec::mask::Mask;
+use tamis_spec::param::{ParamValue, Params};
+use tamis_spec::system::Part;
+
+/// Decisions whose candidates go into the calibration: every so-many-th one.
+const CALIBRATION_EVERY: usize = 10;
+
+/// Evaluates a bundle. `data` must have been seeded from it.
+pub fn evaluate(plan: &Plan, data: &Data, bundle: &Bundle, n_threads: usize, progress: &dyn Progress) -> Result<Report, Error> {
+    let begin = progress.seconds();
+    let mut steps = Vec::new();
+    let windows = windows::cut(plan, data)?;
+    let decisions = timed(progress, &mut steps, "decisions", 0, || windows::decisions(plan, data));
+    let test = windows.of(TEST, &decisions);
+    if test.is_empty() {
+        return Err(Error::TooLittle {
+            what: "the test window holds no decision".into(),
+            help: "give it a larger share in [split], or loosen [decision] where".into(),
+        });
+    }
+    let fitted = bundle.fitted(plan, &data.actors, &bundle.manifest.judged)?;
+    let seen = timed(progress, &mut steps, "test decisions", test.len() as u64, || {
+        run(plan, data, &fitted, test, n_threads, progress)
+    });
+    let report = timed(progress, &mut steps, "intervals", 0, || judge(plan, seen));
+    Ok(Report {
+        system: plan.system.name.value.clone(),
+        bundle: bundle.name.clone(),
+        split: windows.report(data, &decisions),
+        stages: bundle.manifest.stages.iter().map(stage_report).collect(),
+        resources: Resources {
+            seconds: progress.seconds() - begin,
+            peak_resident_bytes: peak_resident_bytes(),
+            steps: Named(steps),
+        },
+        ..report
+    })
+}
+
+fn stage_report(stage: &tamis_funnel::bundle::Stage) -> Stage {
+    let importance = stage.columns.iter().map(|c| c.name.clone()).zip(stage.fit.importance.iter().copied());
+    let point = |(round, metric, train, validate): &(u64, String, Option<f64>, Option<f64>)| CurvePoint {
+        round: *round,
+        metric: metric.clone(),
+        train: train.unwrap_or(f64::NAN),
+        validate: validate.unwrap_or(f64::NAN),
+    };
+    Stage {
+        name: stage.name.clone(),
+        kind: stage.kind.clone(),
+        importance: importance.collect(),
+        curve: stage.fit.curve.iter().map(point).collect(),
+    }
+}
+
+/// What was seen of some decisions, by decision.
+#[derive(Default)]
+struct Seen {
+    index: Vec<usize>,
+    /// Rank of the positive in the funnel's order; none when it was no candidate.
+    ranks: Vec<Option<u32>>,
+    /// By source, then baseline.
+    alone: Vec<Vec<Option<u32>>>,
+    /// Traces.
+    parts: Funnel,
+    /// First stage's score and label of every candidate of some decisions.
+    calibration: Vec<(f32, bool)>,
+}
+
+fn run(plan: &Plan, data: &Data, fitted: &Fitted, test: &[Decision], n_threads: usize, progress: &dyn Progress) -> Vec<Seen> {
+    std::thread::scope(|scope| {
+        let shard = |t: usize| {
+            let mine: Vec<(usize, Decision)> =
+                test.iter().copied().enumerate().filter(|(_, d)| d.user as usize % n_threads == t).collect();
+            move || walk(plan, data, fitted, &mine, progress)
+        };
+        let running: Vec<_> = (0..n_threads).map(|t| scope.spawn(shard(t))).collect();
+        running.into_iter().map(|r| r.join().expect("an evaluation does not panic")).collect()
+    })
+}
+
+fn walk(plan: &Plan, data: &Data, fitted: &Fitted, mine: &[(usize, Decision)], progress: &dyn Progress) -> Seen {
+    let mut past = Past::new(plan, fitted);
+    let mut baselines = Baselines::new(plan, &mut past);
+    let mut replay = Replay::new(plan, &data.actors, &data.events);
+    let mut desk = Desk::default();
+    let n_alone = plan.system.candidates.len() + baselines.n();
+    let mut seen = Seen { alone: vec![Vec::new(); n_alone], parts: Funnel::new(parts(plan)), ..Seen::default() };
+    let start = progress.seconds();
+    let clock = || ((progress.seconds() - start) * 1e9) as u64;
+    for (i, (index, decision)) in mine.iter().enumerate() {
+        replay.until(decision.now, &mut past);
+        let scene = Scene { plan, fitted, actors: &data.actors, past: &past, clock: &clock };
+        let request =
+            Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
+        let decided = decide(&scene, &request, &mut desk);
+        seen.index.push(*index);
+        seen.ranks.push(rank_in(&decided, decision.item));
+        seen.parts.decision(&part_seen(&decided, &desk, decision.item));
+        for s in 0..plan.system.candidates.len() {
+            let rank = match desk.catalogue(s) {
+                [] => place(&desk.found[s], decision.item),
+                scores => rank_of(scores.iter().copied(), decision.item, desk.excluded()),
+            };
+            seen.alone[s].push(rank);
+        }
+        baselines.ranks(&scene, decision, desk.excluded(), &mut seen.alone[plan.system.candidates.len()..]);
+        if i % CALIBRATION_EVERY == 0 {
+            let rung = decided.ladder.first().map_or(&[][..], |r| &r.order);
+            seen.calibration.extend(rung.iter().map(|s| (s.score, s.item == decision.item)));
+        }
+        progress.advance(1);
+    }
+    seen
+}
+
+fn place(list: &[Scored], item: u32) -> Option<u32> {
+    list.iter().position(|s| s.item == item).map(|p| p as u32 + 1)
+}
+
+/// 1 + items with a higher score + items with the same score and a smaller index; none for an item without a score.
+fn rank_of(scores: impl Iterator<Item = f32> + Clone, item: u32, excluded: &Mask) -> Option<u32> {
+    let mine = scores.clone().nth(item as usize).filter(|s| !s.is_nan())?;
+    let before = scores.enumerate().filter(|(i, s)| {
+        (*s > mine || (*s == mine && (*i as u32) < item)) && !excluded.has(*i as u32)
+    });
+    Some(before.count() as u32 + 1)
+}
+
+/// The place of an item in what is shown, then in what re-ranking left out, then in what each stage dropped, the last stage first.
+fn rank_in(decided: &Decided, item: u32) -> Option<u32> {
+    if let Some(rank) = place(&decided.shown, item) {
+        return Some(rank);
+    }
+    let mut above = decided.shown.len() as u32;
+    for (r, rung) in decided.ladder.iter().enumerate().rev() {
+        let last = r + 1 == decided.ladder.len();
+        let rest = if last { &rung.order[..] } else { &rung.order[rung.kept..] };
+        let shown = |s: &&Scored| last && decided.shown.iter().any(|x| x.item == s.item);
+        if let Some(at) = rest.iter().position(|s| s.item == item) {
+            let before = rest[..at].iter().filter(|s| !shown(s)).count() as u32;
+            return Some(above + before + 1);
+        }
+        above += (rest.len() - rest.iter().filter(shown).count()) as u32;
+    }
+    None
+}
+
+fn parts(plan: &Plan) -> Vec<(String, PartKind)> {
+    let s = &plan.system;
+    let mut parts: Vec<_> = s.candidates.iter().map(|p| (p.name.value.clone(), PartKind::Source)).collect();
+    parts.push(("merge".into(), PartKind::Merge));
+    parts.extend(s.stages.iter().map(|p| (p.name.value.clone(), PartKind::Stage)));
+    parts.extend(s.rerank.iter().map(|p| (p.kind.clone(), PartKind::Rerank)));
+    parts
+}
+
+fn part_seen(decided: &Decided, desk: &Desk, item: u32) -> Vec<PartSeen> {
+    let n_sources = desk.found.len();
+    let mut has: Vec<bool> = desk.found.iter().map(|f| place(f, item).is_some()).collect();
+    has.push(desk.candidates.items.binary_search(&item).is_ok());
+    has.extend(decided.ladder.iter().map(|r| place(&r.order[..r.kept], item).is_some()));
+    let mut in_list = has.last().copied().unwrap_or(false);
+    for changes in &decided.changes {
+        use tamis_rerank::rerank::Change;
+        in_list &= !changes.iter().any(|c| matches!(c, Change::Dropped { item: gone, .. } if *gone == item));
+        has.push(in_list);
+    }
+    let merged = desk.candidates.items.len() as u32;
+    let seen = |(i, (part, has)): (usize, (&tamis_funnel::decide::PartTrace, bool))| PartSeen {
+        n_in: if i < n_sources { merged } else { part.n_in },
+        n_out: part.n_out,
+        has_positive: has,
+        nanos: u32::try_from(part.nanos).unwrap_or(u32::MAX),
+    };
+    decided.parts.iter().zip(has).enumerate().map(seen).collect()
+}
+
+/// What every report lays beside the funnel: popular, recent (30 days), and neighbours unless the file has such a source.
+struct Baselines {
+    names: Vec<String>,
+    neighbours: Option<(usize, Vec<Need>, Memo, Vec<Scored>)>,
+}
+
+impl Baselines {
+    fn new(plan: &Plan, past: &mut Past) -> Self {
+        let mut names = vec!["popular".to_string(), "recent".to_string()];
+        let mut neighbours = None;
+        let known = plan.system.candidates.iter().any(|p| p.kind == "neighbours");
+        if let (false, Some((needs, source))) = (known, neighbours_source(plan)) {
+            names.push("neighbours".into());
+            past.listeners.push((plan.system.decision.each, source));
+            neighbours = Some((past.listeners.len() - 1, needs, Memo::default(), Vec::new()));
+        }
+        Self { names, neighbours }
+    }
+
+    fn n(&self) -> usize {
+        self.names.len()
+    }
+
+    fn ranks(&mut self, scene: &Scene<'_>, decision: &Decision, excluded: &Mask, out: &mut [Vec<Option<u32>>]) {
+        let n_items = scene.actors.tables[scene.plan.system.decision.item].len();
+        for (b, need) in tamis_funnel::plan::baseline_needs(&scene.plan.system).iter().take(2).enumerate() {
+            let counts = scene.plan.features.answer(need, decision.user, &scene.past.state).counts();
+            let scores = (0..n_items).map(|i| counts.get(i).copied().unwrap_or(0.0) as f32);
+            out[b].push(rank_of(scores, decision.item, excluded));
+        }
+        if let Some((at, needs, memo, found)) = &mut self.neighbours {
+            let answers: Vec<_> =
+                needs.iter().map(|n| scene.plan.features.answer(n, decision.user, &scene.past.state)).collect();
+            let ask =
+                Ask { now: decision.now, user: decision.user, n_items, answers: &answers, user_vectors: &[], excluded };
+            found.clear();
+            scene.past.listeners[*at].1.candidates(&ask, n_items, memo, found);
+            out[2].push(place(found, decision.item));
+        }
+    }
+}
+
+/// Item neighbours over the decision's own event, with the kind's defaults.
+fn neighbours_source(plan: &Plan) -> Option<(Vec<Need>, Box<dyn Source>)> {
+    let kind = find(plan.registries.sources, "neighbours")?;
+    let span = plan.system.decision.span.clone();
+    let each = plan.system.events[plan.system.decision.each].name.value.clone();
+    let event = Spanned { value: ParamValue::Text(each), span: span.clone() };
+    let part = Part {
+        kind: "neighbours".into(),
+        name: Spanned { value: "neighbours".into(), span: span.clone() },
+        params: Params { values: vec![("event", event)] },
+        span,
+    };
+    let planned = kind.it.plan(&part, &plan.system).ok()?;
+    let source = kind.it.open(&part, &Arc::default(), &Opened { system: &plan.system, learned: &[] }).ok()?;
+    Some((planned.needs, source))
+}
+
+/// Metrics, intervals and attribution of what all threads saw.
+fn judge(plan: &Plan, seen: Vec<Seen>) -> Report {
+    let n: usize = seen.iter().map(|s| s.index.len()).sum();
+    let gather = |of: &dyn Fn(&Seen) -> &Vec<Option<u32>>| {
+        let mut all = vec![None; n];
+        for s in &seen {
+            s.index.iter().zip(of(s)).for_each(|(i, r)| all[*i] = *r);
+        }
+        all
+    };
+    let seed = plan.system.seed;
+    let ranks = gather(&|s| &s.ranks);
+    let mut columns = single_relevant(&ranks);
+    columns.push(("candidate_recall".into(), ranks.iter().map(|r| f32::from(r.is_some())).collect()));
+    let mut names: Vec<String> = plan.source_names();
+    let n_alone = seen.first().map_or(0, |s| s.alone.len());
+    for extra in ["popular", "recent", "neighbours"].into_iter().take(n_alone - names.len()) {
+        let taken = names.iter().any(|n| n == extra);
+        names.push(if taken { format!("{extra} (baseline)") } else { extra.to_string() });
+    }
+    let baselines = names.into_iter().enumerate().map(|(b, name)| {
+        let alone = gather(&|s| &s.alone[b]);
+        (name, mean_intervals(&single_relevant(&alone), seed))
+    });
+    let baselines = baselines.collect();
+    let mut parts = Funnel::new(self::parts(plan));
+    seen.iter().for_each(|s| parts.merge(&s.parts));
+    Report {
+        metrics: mean_intervals(&columns, seed),
+        baselines,
+        funnel: parts.counts(),
+        lost: parts.lost(),
+        calibration: calibration(plan, &seen),
+        ..Report::default()
+    }
+}
+
+/// Of the first stage that is logistic and comes first: its scores are logits of being the positive.
+fn calibration(plan: &Plan, seen: &[Seen]) -> Option<Calibration> {
+    let stage = plan.system.stages.first().filter(|p| p.kind == "logistic")?;
+    let mut all: Vec<(f64, f64)> = Vec::new();
+    for (score, label) in seen.iter().flat_map(|s| &s.calibration) {
+        all.push((1.0 / (1.0 + (-f64::from(*score)).exp()), f64::from(u8::from(*label))));
+    }
+    if all.is_empty() {
+        return None;
+    }
+    let (p, y): (Vec<f64>, Vec<f64>) = all.into_iter().unzip();
+    Some(Calibration {
+        name: stage.name.value.clone(),
+        bins: reliability(&y, &p, 20),
+        ece: ece(&y, &p, 20),
+        logloss: logloss(&y, &p, None),
+    })
+}

@@ -1,0 +1,177 @@
+//! Examples: decisions replayed through the funnel as it is being fitted, and the rows its next stage would have scored.
+
+use crate::data::Data;
+use crate::progress::Progress;
+use crate::windows::Decision;
+use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
+use tamis_funnel::{Desk, Fitted, Past, Plan, Replay, Request};
+
+/// Labelled rows of one stage, those of one decision one after the other.
+#[derive(Default)]
+pub struct Rows {
+    /// [n, d] row-major.
+    pub values: Vec<f32>,
+    /// [n]: 1 for the positive, else 0.
+    pub labels: Vec<f32>,
+    /// [n]: how many candidates each row stands for.
+    pub weights: Vec<f32>,
+    /// Rows in each decision.
+    pub groups: Vec<u32>,
+    /// Decisions whose positive had been lost before this stage: they teach it nothing.
+    pub n_lost: usize,
+}
+
+/// What is collected.
+pub struct Collect<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The log.
+    pub data: &'a Data,
+    /// Sources as frozen for these windows, and the stages before this one.
+    pub fitted: &'a Fitted,
+    /// The stage whose rows are wanted.
+    pub stage: usize,
+    /// At most so many candidates beside the positive of a decision of the first set; the others keep all.
+    pub negatives: usize,
+    /// Threads that replay, each the whole log and its share of the users.
+    pub n_threads: usize,
+}
+
+/// Collects the rows of two sets of decisions (to learn from, to stop on) in one replay. Both are in the order of the log. The rows
+/// do not depend on the number of threads.
+pub fn collect(of: &Collect<'_>, train: &[Decision], validate: &[Decision], progress: &dyn Progress) -> (Rows, Rows) {
+    let mut marked: Vec<(usize, bool, Decision)> = train.iter().enumerate().map(|(i, d)| (i, true, *d)).collect();
+    marked.extend(validate.iter().enumerate().map(|(i, d)| (i, false, *d)));
+    marked.sort_by_key(|(i, is_train, d)| (d.now, !*is_train, *i));
+    let shards = std::thread::scope(|scope| {
+        let shard = |t: usize| {
+            let mine: Vec<_> = marked.iter().filter(|m| m.2.user as usize % of.n_threads == t).copied().collect();
+            move || replay(of, &mine, progress)
+        };
+        let running: Vec<_> = (0..of.n_threads).map(|t| scope.spawn(shard(t))).collect();
+        running.into_iter().map(|r| r.join().expect("a replay does not panic")).collect::<Vec<_>>()
+    });
+    let mut all: Vec<One> = shards.into_iter().flatten().collect();
+    all.sort_by_key(|one| (!one.is_train, one.index));
+    let (mut a, mut b) = (Rows::default(), Rows::default());
+    for one in all {
+        let to = if one.is_train { &mut a } else { &mut b };
+        if one.labels.is_empty() {
+            to.n_lost += 1;
+            continue;
+        }
+        to.groups.push(one.labels.len() as u32);
+        to.values.extend_from_slice(&one.values);
+        to.labels.extend_from_slice(&one.labels);
+        to.weights.extend_from_slice(&one.weights);
+    }
+    (a, b)
+}
+
+/// The rows of one decision; none when its positive was lost.
+struct One {
+    index: usize,
+    is_train: bool,
+    values: Vec<f32>,
+    labels: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+fn replay(of: &Collect<'_>, decisions: &[(usize, bool, Decision)], progress: &dyn Progress) -> Vec<One> {
+    let mut past = Past::new(of.plan, of.fitted);
+    let mut replay = Replay::new(of.plan, &of.data.actors, &of.data.events);
+    let mut desk = Desk::default();
+    let mut out = Vec::with_capacity(decisions.len());
+    for (index, is_train, decision) in decisions {
+        replay.until(decision.now, &mut past);
+        let negatives = if *is_train { of.negatives } else { usize::MAX };
+        let (values, labels, weights) = rows_of(of, &past, decision, negatives, &mut desk);
+        out.push(One { index: *index, is_train: *is_train, values, labels, weights });
+        progress.advance(1);
+    }
+    out
+}
+
+type Labelled = (Vec<f32>, Vec<f32>, Vec<f32>);
+
+fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize, desk: &mut Desk) -> Labelled {
+    let scene = Scene { plan: of.plan, fitted: of.fitted, actors: &of.data.actors, past, clock: &|| 0 };
+    let request = Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
+    let mut decided = Decided::default();
+    retrieve(&scene, &request, desk, 0, &mut decided);
+    desk.restart();
+    for stage in 0..of.stage {
+        score(&scene, &request, desk, (stage, 0), &mut decided);
+    }
+    if desk.items().binary_search(&decision.item).is_err() {
+        return Default::default();
+    }
+    let n_negatives = desk.items().len() - 1;
+    let mut weight = 1.0;
+    if n_negatives > negatives {
+        let seed = of.plan.system.seed ^ mix(decision.now as u64 ^ u64::from(decision.user) << 32);
+        let drawn = draw(desk.items(), decision.item, negatives, seed);
+        weight = n_negatives as f32 / negatives as f32;
+        desk.narrow(|item| item == decision.item || drawn.binary_search(&item).is_ok());
+    }
+    stage_rows(&scene, &request, desk, of.stage);
+    let labels: Vec<f32> = desk.items().iter().map(|i| f32::from(*i == decision.item)).collect();
+    let weights = labels.iter().map(|l| if *l > 0.0 { 1.0 } else { weight }).collect();
+    (desk.rows[of.stage].values.clone(), labels, weights)
+}
+
+/// `n` of the items beside the positive, ascending: those with the smallest hashes, so that the draw depends on the seed alone.
+fn draw(items: &[u32], positive: u32, n: usize, seed: u64) -> Vec<u32> {
+    let mut hashed: Vec<(u64, u32)> =
+        items.iter().filter(|i| **i != positive).map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(0x9E37_79B9_7F4A_7C15)), *i)).collect();
+    if n > 0 && n < hashed.len() {
+        hashed.select_nth_unstable(n - 1);
+    }
+    let mut drawn: Vec<u32> = hashed[..n.min(hashed.len())].iter().map(|(_, i)| *i).collect();
+    drawn.sort_unstable();
+    drawn
+}
+
+/// At most `n` decisions, drawn evenly; in their order.
+pub fn sample(decisions: &[Decision], n: usize, seed: u64) -> Vec<Decision> {
+    let mut hashed: Vec<(u64, usize)> =
+        (0..decisions.len()).map(|i| (mix(seed ^ (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)), i)).collect();
+    if n < hashed.len() {
+        hashed.select_nth_unstable(n);
+        hashed.truncate(n);
+    }
+    let mut places: Vec<usize> = hashed.into_iter().map(|(_, i)| i).collect();
+    places.sort_unstable();
+    places.into_iter().map(|i| decisions[i]).collect()
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output.
+fn mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_leaves_the_positive_out_and_depends_on_the_seed_alone() {
+        let items: Vec<u32> = (0..100).collect();
+        let drawn = draw(&items, 7, 20, 1);
+        assert_eq!(drawn.len(), 20);
+        assert!(!drawn.contains(&7) && drawn.is_sorted());
+        assert_eq!(drawn, draw(&items, 7, 20, 1));
+        assert_ne!(drawn, draw(&items, 7, 20, 2));
+    }
+
+    #[test]
+    fn a_sample_keeps_the_order_and_is_whole_when_there_are_few() {
+        let all: Vec<Decision> = (0..50).map(|i| Decision { now: i, user: 0, item: 0 }).collect();
+        assert_eq!(sample(&all, 80, 0), all);
+        let some = sample(&all, 10, 0);
+        assert_eq!(some.len(), 10);
+        assert!(some.windows(2).all(|w| w[0].now < w[1].now));
+    }
+}
