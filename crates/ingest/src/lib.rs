@@ -1,1 +1,12 @@
-//! Ingest: files into typed columns, actors and the log.
+//! Ingest: files into typed columns, actors and events, in the order in which they happened.
+
+mod cell;
+mod error;
+mod import;
+mod locate;
+mod moment;
+mod rows;
+
+pub use error::{BadRow, Error};
+pub use import::{FileSummary, Import, import};
+pub use locate::{Sought, locate};

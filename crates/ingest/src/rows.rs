@@ -1,0 +1,153 @@
+//! Rows of a file, whatever its format: the cells of the wanted columns, one row at a time.
+
+mod parquet;
+
+use crate::cell::Cell;
+use crate::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// A row: its line, and its cells or what is wrong with it (found, expected).
+pub(crate) type Row<'a, 'r> = (u64, Result<&'a [Cell<'r>], (String, String)>);
+/// Told of every row; false to stop.
+pub(crate) type Each<'e> = &'e mut dyn FnMut(Row<'_, '_>) -> bool;
+
+/// A decoder of zstd may need a window of so many bytes, as a power of two.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// Reads the wanted columns of a file. `delimiter`: between fields of a line, instead of what the ending says.
+pub(crate) fn read(file: &Path, delimiter: Option<char>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+    let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let (plain, packed) = match name.rsplit_once('.') {
+        Some((rest, end @ ("gz" | "zst"))) => (rest, end),
+        _ => (name.as_str(), ""),
+    };
+    let format = plain.rsplit_once('.').map_or("", |(_, end)| end);
+    if format == "parquet" && packed.is_empty() {
+        return parquet::read(file, wanted, each);
+    }
+    if !["csv", "tsv", "txt", "jsonl", "ndjson", "json"].contains(&format) {
+        return Err(Error::Format { file: file.to_path_buf() });
+    }
+    let opened = File::open(file).map_err(|e| unreadable(file, &e))?;
+    let input: Box<dyn Read> = match packed {
+        "gz" => Box::new(flate2::read::MultiGzDecoder::new(opened)),
+        "zst" => {
+            let mut decoder = zstd::Decoder::new(opened).map_err(|e| unreadable(file, &e))?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|e| unreadable(file, &e))?;
+            Box::new(decoder)
+        }
+        _ => Box::new(opened),
+    };
+    match format {
+        "csv" | "tsv" | "txt" => {
+            let default = if format == "csv" { ',' } else { '\t' };
+            lines(file, input, delimiter.unwrap_or(default), wanted, each)
+        }
+        _ => objects(file, input, wanted, each),
+    }
+}
+
+pub(crate) fn unreadable(file: &Path, e: &dyn std::fmt::Display) -> Error {
+    Error::Read { file: file.to_path_buf(), reason: e.to_string() }
+}
+
+/// Where the wanted columns are among those found.
+pub(crate) fn places(file: &Path, found: &[String], wanted: &[&str]) -> Result<Vec<usize>, Error> {
+    if let Some(twice) = found.iter().enumerate().find(|(i, c)| found[..*i].contains(c)) {
+        return Err(Error::DuplicateColumn { file: file.to_path_buf(), column: twice.1.clone() });
+    }
+    let place = |w: &&str| {
+        let missing = || Error::MissingColumn { file: file.to_path_buf(), column: w.to_string(), found: found.to_vec() };
+        found.iter().position(|f| f == w).ok_or_else(missing)
+    };
+    wanted.iter().map(place).collect()
+}
+
+fn lines(file: &Path, input: Box<dyn Read>, delimiter: char, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+    let delimiter = u8::try_from(delimiter).map_err(|_| unreadable(file, &"a delimiter is one ASCII character"))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quoting(delimiter != b'\t')
+        .flexible(true)
+        .buffer_capacity(1 << 18)
+        .from_reader(input);
+    let header = reader.byte_headers().map_err(|e| unreadable(file, &e))?;
+    if header.is_empty() {
+        return Err(Error::Empty { file: file.to_path_buf() });
+    }
+    let clean = |f: &[u8]| String::from_utf8_lossy(f).trim().trim_start_matches('\u{feff}').to_string();
+    let found: Vec<String> = header.iter().map(clean).collect();
+    let places = places(file, &found, wanted)?;
+    let mut record = csv::ByteRecord::new();
+    while reader.read_byte_record(&mut record).map_err(|e| unreadable(file, &e))? {
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != found.len() {
+            let (a, b) = (format!("{} fields", record.len()), format!("{} fields", found.len()));
+            if !each((line, Err((a, b)))) {
+                return Ok(());
+            }
+            continue;
+        }
+        let mut cells = [const { Cell::Missing }; 64];
+        let mut many = Vec::new();
+        let cells: &mut [Cell<'_>] = if places.len() <= cells.len() {
+            &mut cells[..places.len()]
+        } else {
+            many.resize(places.len(), Cell::Missing);
+            &mut many
+        };
+        let mut bad = None;
+        for (cell, place) in cells.iter_mut().zip(&places) {
+            match std::str::from_utf8(&record[*place]) {
+                Ok(text) => *cell = Cell::Text(text),
+                Err(_) => bad = Some((String::from_utf8_lossy(&record[*place]).chars().take(40).collect(), "UTF-8".to_string())),
+            }
+        }
+        if !each((line, bad.map_or(Ok(cells), Err))) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn objects(file: &Path, input: Box<dyn Read>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+    let mut input = BufReader::with_capacity(1 << 18, input);
+    let (mut bytes, mut line) = (Vec::new(), 0);
+    loop {
+        bytes.clear();
+        if input.read_until(b'\n', &mut bytes).map_err(|e| unreadable(file, &e))? == 0 {
+            return if line == 0 { Err(Error::Empty { file: file.to_path_buf() }) } else { Ok(()) };
+        }
+        line += 1;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let going = match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) {
+            Ok(object) => {
+                let cells: Vec<Cell<'_>> = wanted.iter().map(|w| object.get(*w).map_or(Cell::Missing, of_json)).collect();
+                each((line, Ok(&cells)))
+            }
+            Err(e) => each((line, Err((e.to_string(), "a JSON object".into())))),
+        };
+        if !going {
+            return Ok(());
+        }
+    }
+}
+
+fn of_json(value: &serde_json::Value) -> Cell<'_> {
+    use serde_json::Value;
+    match value {
+        Value::Null => Cell::Missing,
+        Value::Bool(b) => Cell::Number(f64::from(u8::from(*b))),
+        Value::Number(n) => n.as_f64().map_or(Cell::Missing, Cell::Number),
+        Value::String(s) => Cell::Text(s),
+        Value::Array(all) if all.iter().all(Value::is_number) && !all.is_empty() => {
+            Cell::Numbers(all.iter().filter_map(|n| n.as_f64().map(|n| n as f32)).collect())
+        }
+        Value::Array(all) => Cell::Texts(all.iter().filter_map(Value::as_str).collect()),
+        Value::Object(_) => Cell::Text("{...}"),
+    }
+}

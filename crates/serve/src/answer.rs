@@ -1,0 +1,156 @@
+//! What is asked for with a list and what is answered, in the API's words.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// Items that can be asked for.
+pub const LIMIT_MAX: usize = 1_000;
+/// Candidates that can be given.
+pub const ITEMS_MAX: usize = 10_000;
+
+/// An actor's key: a text; a whole number is read as its digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Key(pub String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Key;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key: a text or a whole number")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+                Ok(Key(text.to_owned()))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Key, E> {
+                Ok(Key(number.to_string()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Key, E> {
+                Ok(Key(number.to_string()))
+            }
+        }
+        from.deserialize_any(Visitor)
+    }
+}
+
+/// Asks for a list.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankRequest {
+    /// The key of the actor that it is for; one that is not known gets a cold start.
+    pub user: Key,
+    /// What is true at the moment of the request; no system can declare any yet, so it must be empty.
+    #[serde(default)]
+    pub context: Map<String, Value>,
+    /// How many items are wanted, 1 to [`LIMIT_MAX`]; by default the file's `rerank.limit`, else 20.
+    pub limit: Option<usize>,
+    /// The items to order, instead of those that sources propose; at most [`ITEMS_MAX`]. One that is not known is left out and told.
+    pub items: Option<Vec<Key>>,
+    /// Whether to say why each item is there.
+    #[serde(default)]
+    pub explain: bool,
+}
+
+/// A list.
+#[derive(Clone, Debug, Serialize)]
+pub struct RankResponse {
+    /// Its name in the log; no two lists share one.
+    pub list_id: String,
+    /// The moment of the decision, RFC 3339: it reflects what became known before and nothing else.
+    pub as_of: String,
+    /// Whether the actor that it is for has been met.
+    pub user_known: bool,
+    /// Whether there was no history to go by.
+    pub cold_start: bool,
+    /// Why it is a cold start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold_start_reason: Option<Cold>,
+    /// Best first.
+    pub items: Vec<RankedItem>,
+    /// What was given and is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_items: Option<UnknownItems>,
+    /// What each part of the funnel did: sources, `merge`, stages, re-ranking.
+    pub trace: Vec<TracePart>,
+    /// Parts that were skipped for the deadline.
+    pub fallbacks: Vec<String>,
+    /// The bundle that made it.
+    pub bundle: String,
+    /// Whether it is in the log.
+    pub logged: bool,
+}
+
+/// A sentence that says why there was no history to go by.
+pub type Cold = String;
+
+/// One item of a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct RankedItem {
+    /// Its key.
+    pub item: String,
+    /// What the last stage gave it, or re-ranking after it; larger is better; null where nothing scored it.
+    pub score: f32,
+    /// From 1.
+    pub position: usize,
+    /// Who proposed it.
+    pub sources: Vec<ItemSource>,
+    /// Its text fields, by name.
+    pub fields: Map<String, Value>,
+    /// What made its score, the largest contributions first, at most [`WHY_MAX`]; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Vec<Why>>,
+}
+
+/// So many contributions are told for an item.
+pub(crate) const WHY_MAX: usize = 10;
+
+/// A source that proposed an item.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ItemSource {
+    /// The source.
+    pub name: String,
+    /// Its place in the source's own list, from 1.
+    pub rank: u32,
+}
+
+/// What a feature added to a score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Why {
+    /// The feature.
+    pub feature: String,
+    /// Its value: a number, a word, or null when missing.
+    pub value: Value,
+    /// What it added, against the model's average.
+    pub contribution: f32,
+}
+
+/// What was given and is not known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnknownItems {
+    /// How many.
+    pub count: usize,
+    /// The first of them, at most 10.
+    pub keys: Vec<String>,
+}
+
+/// What one part of the funnel did.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracePart {
+    /// The part.
+    pub part: String,
+    /// Candidates it was given; 0 for a source.
+    #[serde(rename = "in")]
+    pub n_in: u32,
+    /// Candidates it let through.
+    #[serde(rename = "out")]
+    pub n_out: u32,
+    /// What it spent, µs.
+    pub micros: u64,
+    /// Whether the budget was spent before it.
+    pub skipped: bool,
+    /// What a step of re-ranking dropped: why, and how many.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub dropped: Map<String, Value>,
+}

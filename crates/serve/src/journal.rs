@@ -1,0 +1,119 @@
+//! The log as serving writes it: one frame for a batch of events, one frame for all the lists that wait at the same time.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use tamis_log::{Log, Store};
+use tamis_spec::actors::schema_of;
+use tamis_spec::batch::{Batch, Class, Column, KeySchema, RecordSchema, Schema};
+use tamis_spec::system::{System, Type};
+
+/// The kind of record that a served list is.
+pub const DECISION: &str = "tamis.decision";
+
+/// The schema of a system's log with the lists that were served: the system's own records, then [`DECISION`], which names the actor
+/// that the list is for and has `list_id`, `items` (keys with scores, best first), `bundle` and `parts` (the trace as JSON).
+pub fn schema_with_decisions(system: &System) -> Schema {
+    let mut schema = schema_of(system);
+    let actor = system.actors[system.decision.user].name.value.clone();
+    let fields =
+        [("list_id", Type::Text), ("items", Type::Tags), ("bundle", Type::Category), ("parts", Type::Text)].into_iter();
+    schema.records.push(RecordSchema {
+        name: DECISION.to_owned(),
+        class: Class::Event,
+        keys: vec![KeySchema { role: actor.clone(), actor }],
+        fields: fields.map(|(name, ty)| (name.to_owned(), ty)).collect(),
+    });
+    schema
+}
+
+/// A list that was served.
+pub(crate) struct Served<'a> {
+    /// When, ms.
+    pub(crate) time: i64,
+    pub(crate) user: &'a str,
+    pub(crate) list_id: &'a str,
+    /// Keys with scores, best first.
+    pub(crate) items: &'a mut dyn Iterator<Item = (&'a str, f32)>,
+    pub(crate) bundle: &'a str,
+    pub(crate) parts: &'a str,
+}
+
+/// A log that many threads append to.
+///
+/// Whoever gets the log first writes the lists of all that wait for it as one frame, so that they share one sync.
+pub(crate) struct Journal<S> {
+    log: Mutex<Log<S>>,
+    waiting: Mutex<Waiting>,
+    schema: Schema,
+}
+
+/// Lists that nobody has begun to write.
+struct Waiting {
+    batch: Batch,
+    /// Whether they were written, once that is known.
+    written: Arc<OnceLock<bool>>,
+}
+
+impl<S: Store> Journal<S> {
+    /// `schema` ends with [`DECISION`].
+    pub(crate) fn new(log: Log<S>, schema: Schema) -> Self {
+        let waiting = Mutex::new(Waiting { batch: schema.batch(), written: Arc::default() });
+        Self { log: Mutex::new(log), waiting, schema }
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The log, for as long as the guard lives.
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log<S>> {
+        self.log.lock().expect("no thread panics while it holds the log")
+    }
+
+    /// Writes a served list and returns whether it is durable.
+    pub(crate) fn keep(&self, served: Served<'_>) -> bool {
+        let written = {
+            let mut waiting = self.waiting();
+            push(&mut waiting.batch, served);
+            waiting.written.clone()
+        };
+        let mut log = self.log();
+        if let Some(written) = written.get() {
+            return *written;
+        }
+        // Nobody has taken this list, so it is among those that are taken here.
+        let mut taken = {
+            let fresh = Waiting { batch: self.schema.batch(), written: Arc::default() };
+            std::mem::replace(&mut *self.waiting(), fresh)
+        };
+        let lists = taken.batch.rows.last_mut().expect("the schema ends with lists");
+        let known = lists.time.iter().copied().fold(log.last_known(), i64::max);
+        lists.known.fill(known);
+        let is_written = log.append(&self.schema, &taken.batch).is_ok();
+        taken.written.set(is_written).expect("a group of lists is written once");
+        is_written
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no thread panics while it adds a list")
+    }
+}
+
+/// Appends a list; when it becomes known is settled when it is written.
+fn push(batch: &mut Batch, served: Served<'_>) {
+    let kind = batch.rows.len() - 1;
+    let rows = &mut batch.rows[kind];
+    batch.order.push(kind as u16);
+    rows.time.push(served.time);
+    rows.known.push(served.time);
+    rows.keys[0].push(served.user);
+    let [Column::Texts(list_id), Column::Tags(items), Column::Texts(bundle), Column::Texts(parts)] =
+        &mut rows.fields[..]
+    else {
+        unreachable!("lists have the fields that their schema says");
+    };
+    list_id.push(served.list_id);
+    served.items.for_each(|(key, score)| items.push(key, score));
+    items.end_row();
+    bundle.push(served.bundle);
+    parts.push(served.parts);
+}

@@ -1,0 +1,193 @@
+//! Films, a model that adds up, and everything that an engine is opened with.
+
+use crate::{Clock, Engine, RankRequest, RankResponse};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use tamis_funnel::bundle::{Contents, FittedStage, write};
+use tamis_funnel::codebook::Codebook;
+use tamis_funnel::fitted::FittedBytes;
+use tamis_funnel::{Bundle, Plan, Registries, plan};
+use tamis_log::Log;
+use tamis_log::faulty::Faulty;
+use tamis_rank::model::{Error, Fit, FitAsk, Fitted, Model};
+use tamis_spec::actors::Actors;
+use tamis_spec::kind::Kind;
+use tamis_spec::matrix::ColumnSpec;
+
+pub(super) const FILE: &str = r#"
+[system]
+name = "films"
+task = "rank"
+[constraints]
+latency_p99 = "20ms"
+[actors.user]
+[actors.movie]
+fields = { title = "text", genres = "tags", country = "category", year = "number" }
+[events.rating]
+actors = { user = "user_id", movie = "movie_id" }
+fields = { stars = "number" }
+[events.liked]
+where = "rating.stars >= 4"
+[decision]
+each = "liked"
+for = "user"
+item = "movie"
+[features]
+popularity = "log1p(count(liked, by = movie, within = 30d))"
+country = "movie.country"
+year = "movie.year"
+[[candidates]]
+kind = "popular"
+event = "liked"
+keep = 100
+[[candidates]]
+name = "lately"
+kind = "popular"
+event = "liked"
+within = "7d"
+keep = 100
+[[stages]]
+kind = "sum"
+keep = 50
+[rerank]
+exclude = ["rating"]
+limit = 40
+"#;
+
+/// A stage whose score is the sum of its columns.
+const MODELS: &[Kind<dyn Fit>] = &[Kind {
+    name: "sum",
+    about: "Adds up.",
+    example: "[[stages]]\nkind = \"sum\"\nkeep = 1\n",
+    params: &[],
+    it: &Sum,
+}];
+
+struct Sum;
+
+impl Fit for Sum {
+    fn fit(&self, _: &FitAsk<'_>) -> Result<Fitted, Error> {
+        Ok(Fitted::default())
+    }
+    fn open(&self, _: &[u8], columns: &[ColumnSpec]) -> Result<Box<dyn Model>, Error> {
+        Ok(Box::new(SumOf(columns.len())))
+    }
+}
+
+struct SumOf(usize);
+
+impl Model for SumOf {
+    fn score(&self, rows: &[f32], out: &mut [f32]) {
+        let mut added = vec![0.0; self.0];
+        for (row, o) in rows.chunks(self.0).zip(out) {
+            self.explain(row, &mut added);
+            *o = added.iter().sum();
+        }
+    }
+    fn explain(&self, row: &[f32], out: &mut [f32]) {
+        row.iter().zip(out).for_each(|(v, o)| *o = if v.is_nan() { 0.0 } else { *v });
+    }
+}
+
+/// A clock that a test moves; asked for the time it can move by itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hand {
+    pub(super) ms: Arc<AtomicI64>,
+    pub(super) ms_each: Arc<AtomicI64>,
+    pub(super) nanos: Arc<AtomicU64>,
+    pub(super) nanos_each: Arc<AtomicU64>,
+}
+
+impl Clock for Hand {
+    fn now_ms(&self) -> i64 {
+        self.ms.fetch_add(self.ms_each.load(SeqCst), SeqCst)
+    }
+    fn nanos(&self) -> u64 {
+        self.nanos.fetch_add(self.nanos_each.load(SeqCst), SeqCst)
+    }
+}
+
+/// 2026-01-01.
+pub(super) const NOW: i64 = 1_767_225_600_000;
+
+/// Everything that outlives an engine.
+pub(super) struct Shop {
+    pub(super) store: Faulty,
+    pub(super) clock: Hand,
+    bundles: tempfile::TempDir,
+}
+
+pub(super) fn plan_of() -> Plan {
+    let registries = Registries { models: MODELS, ..Registries::default() };
+    let (plan, wrong) = plan::plan(FILE, registries);
+    assert_eq!(wrong, []);
+    plan.unwrap()
+}
+
+impl Shop {
+    /// A shop whose bundle is fitted on nothing, with an empty log.
+    pub(super) fn new() -> Self {
+        let plan = plan_of();
+        let mut actors = Actors::new(&plan.system);
+        actors.words.intern("fr");
+        let fitted = FittedBytes { learned: Vec::new(), sources: vec![Arc::default(); plan.system.candidates.len()] };
+        let column = |name: &str, categories| ColumnSpec { name: name.into(), categories };
+        let stage = FittedStage {
+            name: "sum".into(),
+            kind: "sum".into(),
+            columns: vec![column("popularity", None), column("country", Some(1)), column("year", None)],
+            model: vec![1],
+            fit: Default::default(),
+        };
+        let contents = Contents {
+            judged: fitted.clone(),
+            shipped: fitted,
+            stages: vec![stage],
+            codebooks: [("country".to_owned(), Codebook { words: vec!["fr".into()] })].into(),
+            known_before_ms: 0,
+            judged_before_ms: 0,
+        };
+        let bundles = tempfile::tempdir().unwrap();
+        write(bundles.path(), &plan, &actors, &contents).unwrap();
+        let clock = Hand::default();
+        clock.ms.store(NOW, SeqCst);
+        Self { store: Faulty::default(), clock, bundles }
+    }
+
+    pub(super) fn bundle(&self) -> Bundle {
+        tamis_funnel::bundle::current(self.bundles.path(), &plan_of()).unwrap()
+    }
+
+    /// Opens the shop as it is in its store.
+    pub(super) fn open(&self) -> Engine<Faulty> {
+        let (log, _) = Log::open(self.store.clone()).unwrap();
+        Engine::open(plan_of(), self.bundle(), log, Box::new(self.clock.clone()), &mut |_| {}).unwrap()
+    }
+
+    /// A shop with four films, the first the most liked, all of them rated by others than `ann`.
+    pub(super) fn stocked() -> (Self, Engine<Faulty>) {
+        let shop = Self::new();
+        let engine = shop.open();
+        let mut records = Vec::new();
+        for (i, title) in ["Alien", "Brazil", "Casablanca", "Diva"].iter().enumerate() {
+            records.push(json!({ "actor": "movie", "key": i.to_string(), "title": title, "genres": ["drama"] }));
+            records.extend((i..4).map(|fan| liked(&format!("fan{fan}"), &i.to_string())));
+        }
+        let ack = engine.events(&records).unwrap();
+        assert_eq!((ack.accepted, ack.unknown_actors, ack.first, ack.end), (14, 0, 0, 14));
+        (shop, engine)
+    }
+}
+
+pub(super) fn liked(user: &str, movie: &str) -> Value {
+    json!({ "event": "rating", "user": user, "movie": movie, "stars": 5 })
+}
+
+pub(super) fn asks(user: &str) -> RankRequest {
+    serde_json::from_value(json!({ "user": user })).unwrap()
+}
+
+pub(super) fn keys(list: &RankResponse) -> Vec<&str> {
+    list.items.iter().map(|i| i.item.as_str()).collect()
+}

@@ -1,0 +1,5 @@
+//! What serving promises, as tests: a small shop of films, a clock moved by hand, a store that fails when told to.
+
+mod engine;
+mod fixture;
+mod http;

@@ -1,0 +1,72 @@
+//! `tamis check`: every mistake of a system file with its place, or its plan. Needs no data and no network.
+
+use super::{Failed, Of, planned};
+use clap::Args;
+use std::path::PathBuf;
+use tamis_funnel::Registries;
+use tamis_funnel::describe::{self, Sizes};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// A folder that holds tamis.toml, or a .toml file
+    #[arg(required_unless_present_any = ["schema", "manual"])]
+    system: Option<PathBuf>,
+    /// Where log and bundles are kept
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the JSON Schema of system files, for editors
+    #[arg(long)]
+    schema: bool,
+    /// Print the manual of system files
+    #[arg(long)]
+    manual: bool,
+}
+
+impl Arguments {
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+}
+
+pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
+    let vocabulary = Registries::default().vocabulary();
+    if a.schema {
+        let schema = tamis_spec::system::read::schema(&vocabulary);
+        println!("{}", serde_json::to_string_pretty(&schema).expect("a schema is plain data"));
+        return Ok(());
+    }
+    if a.manual {
+        println!("{}", tamis_spec::system::read::reference(&vocabulary));
+        println!("{}", functions());
+        return Ok(());
+    }
+    let system = a.system.clone().unwrap_or_default();
+    let (_, plan) = planned(&Of { system, home: a.home.clone(), json: a.json })?;
+    let sizes = Sizes::default();
+    let needed = describe::memory_bytes(&plan, &sizes);
+    if a.json {
+        println!("{}", serde_json::to_string_pretty(&describe::to_json(&plan, &sizes)).expect("a plan is plain data"));
+    } else {
+        print!("{}", describe::text(&plan, &sizes));
+    }
+    match plan.system.constraints.memory_bytes {
+        Some(allowed) if sizes.counted && needed > allowed => Err(Failed::No(format!(
+            "the plan needs about {}, [constraints] memory allows {}",
+            describe::human_bytes(needed),
+            describe::human_bytes(allowed)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The manual of the feature language, from its registry.
+fn functions() -> String {
+    let mut out = String::from("## Functions of features\n\n");
+    for kind in tamis_features::FUNCTIONS {
+        out.push_str(&format!("- `{}`: {}\n  `{}`\n", kind.name, kind.about, kind.example));
+    }
+    out
+}

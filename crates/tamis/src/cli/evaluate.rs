@@ -1,0 +1,87 @@
+//! `tamis evaluate`: a bundle on the held-out time, every part of the funnel, beside baselines.
+
+use super::train::load;
+use super::{Failed, Of, planned, threads};
+use crate::progress::Bars;
+use clap::Args;
+use std::path::PathBuf;
+use tamis_observe::report::Report;
+use tamis_train::Progress;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) of: Of,
+    /// Write the report as one HTML page
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Threads to use; all by default
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
+    let (home, plan) = planned(&a.of)?;
+    let bars = Bars::new();
+    let bundle = tamis_funnel::bundle::current(&home.bundles(), &plan).map_err(|e| Failed::No(e.to_string()))?;
+    let data = load(&home, &plan, Some(&bundle), &bars)?;
+    let mut report = tamis_train::evaluate(&plan, &data, &bundle, threads(a.threads), &bars)?;
+    bars.finish();
+    report.resources.seconds = bars.seconds();
+    if let Some(path) = &a.report {
+        std::fs::write(path, tamis_observe::page::page(&report))
+            .map_err(|e| Failed::Wrong(format!("cannot write the report to {}: {e}", path.display())))?;
+    }
+    if a.of.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+    } else {
+        print!("{}", text(&report));
+        if let Some(path) = &a.report {
+            println!("\nreport   {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// The report for reading.
+pub(super) fn text(report: &Report) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let test = &report.split.test;
+    let _ = writeln!(
+        out,
+        "{} · bundle {} · {} decisions of {} users, {} to {}\n",
+        report.system, report.bundle, test.decisions, test.users, test.from, test.to
+    );
+    let shown = ["ndcg@10", "recall@10", "recall@100"];
+    let _ = write!(out, "{:<22}", "");
+    shown.iter().for_each(|m| {
+        let _ = write!(out, "{m:>26}");
+    });
+    out.push('\n');
+    let mut line = |name: &str, metrics: &tamis_observe::report::Named<tamis_observe::bootstrap::Metric>| {
+        let _ = write!(out, "{name:<22}");
+        for m in shown {
+            let cell = metrics.get(m).map(|m| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high)).unwrap_or_default();
+            let _ = write!(out, "{cell:>26}");
+        }
+        out.push('\n');
+    };
+    line("the funnel", &report.metrics);
+    report.baselines.0.iter().for_each(|(name, metrics)| line(name, metrics));
+    let _ = writeln!(out, "\n{:<22}{:>8}{:>8}{:>9}{:>9}{:>10}{:>10}", "part", "in", "out", "recall", "lost", "p50 µs", "p99 µs");
+    for p in &report.funnel {
+        let _ = writeln!(
+            out,
+            "{:<22}{:>8.0}{:>8.0}{:>9.4}{:>9}{:>10.0}{:>10.0}",
+            p.name, p.n_in, p.n_out, p.recall, p.lost, p.latency_us_p50, p.latency_us_p99
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n{:.1} s, peak memory {} MB",
+        report.resources.seconds,
+        report.resources.peak_resident_bytes / 1_000_000
+    );
+    out
+}

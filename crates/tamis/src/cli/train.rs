@@ -1,0 +1,166 @@
+//! `tamis train`: files into the log, the log into examples, examples into models, all of it into a bundle.
+
+use super::{Failed, Of, planned, threads};
+use crate::clock::now_ms;
+use crate::home::Home;
+use crate::progress::Bars;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use tamis_funnel::{Bundle, Plan};
+use tamis_ingest::{FileSummary, Sought, import, locate};
+use tamis_log::{Disk, Log};
+use tamis_spec::actors::schema_of;
+use tamis_spec::system::Origin;
+use tamis_train::{Data, Progress};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) of: Of,
+    /// Threads to use; all by default
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
+    let (home, plan) = planned(&a.of)?;
+    let bars = Bars::new();
+    let (bundle, steps) = train(&home, &plan, threads(a.threads), &bars, a.of.json)?;
+    bars.finish();
+    let seconds = bars.seconds();
+    let peak = tamis_observe::resources::peak_resident_bytes();
+    if a.of.json {
+        let steps: serde_json::Map<String, serde_json::Value> = steps.into_iter().map(|(n, s)| (n, s.into())).collect();
+        let out = serde_json::json!({"system": plan.system.name.value, "bundle": bundle.name, "dir": bundle.dir, "seconds": seconds, "peak_resident_bytes": peak, "steps": steps});
+        println!("{out}");
+    } else {
+        println!("bundle {} of {} in {seconds:.1} s, peak memory {} MB", bundle.name, plan.system.name.value, peak / 1_000_000);
+        println!("next: tamis evaluate {}", a.of.system.display());
+    }
+    Ok(())
+}
+
+type Steps = Vec<(String, f64)>;
+
+/// Imports what is new, trains, writes the bundle.
+pub(super) fn train(home: &Home, plan: &Plan, n_threads: usize, bars: &Bars, quiet: bool) -> Result<(Bundle, Steps), Failed> {
+    let from = bars.seconds();
+    bring_in(home, plan, bars, quiet)?;
+    let mut steps = vec![("import".to_string(), bars.seconds() - from)];
+    let from = bars.seconds();
+    let data = load(home, plan, None, bars)?;
+    steps.push(("read the log".to_string(), bars.seconds() - from));
+    let trained = tamis_train::train(plan, &data, n_threads, bars)?;
+    steps.extend(trained.steps);
+    let bundles = home.bundles();
+    std::fs::create_dir_all(&bundles)
+        .map_err(|e| Failed::Wrong(format!("cannot create {}: {e}; give another place with --home", bundles.display())))?;
+    let bundle = tamis_funnel::bundle::write(&bundles, plan, &data.actors, &trained.contents)?;
+    Ok((bundle, steps))
+}
+
+/// What the log was imported from.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Imported {
+    /// The records' schema.
+    schema: tamis_spec::batch::Schema,
+    /// Files with their sizes and times of change, ms.
+    files: Vec<(PathBuf, u64, u64)>,
+    /// Records that came from files.
+    records: u64,
+}
+
+/// Imports the system's files into its log, unless the log holds them already.
+pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Result<(), Failed> {
+    let sought = Sought::beside(&home.folder);
+    let mut wanted = Imported { schema: schema_of(&plan.system), ..Imported::default() };
+    for path in paths(plan) {
+        let file = locate(path, &sought)?;
+        let about = std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
+        let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+        wanted.files.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
+    }
+    let known: Option<Imported> = std::fs::read(home.import()).ok().and_then(|b| serde_json::from_slice(&b).ok());
+    let disk = Disk::open(&home.log())?;
+    let (log, recovered) = Log::open(disk)?;
+    if recovered.cut_bytes > 0 && !quiet {
+        eprintln!("the log ended in the middle of a frame: {} bytes that nobody was told were kept have been cut", recovered.cut_bytes);
+    }
+    let of_files = known.as_ref().map_or(0, |k| k.records);
+    let same = known.as_ref().is_some_and(|k| k.files == wanted.files && k.schema == wanted.schema);
+    if wanted.files.is_empty() || (same && log.next_seq() >= of_files && of_files > 0) {
+        return Ok(());
+    }
+    let live = log.next_seq() - of_files.min(log.next_seq());
+    if live > 0 && log.next_seq() > 0 && known.is_some() {
+        return Err(Failed::Wrong(format!(
+            "the files of {} changed since they were imported, and the log also holds {live} records that came later through the API\n\
+             keep the files as they were, or move {} away to start anew from the files",
+            home.file.display(),
+            home.log().display()
+        )));
+    }
+    drop(log);
+    // The log holds what files said and nothing else, whole or in part: it is made anew.
+    std::fs::remove_dir_all(home.log()).map_err(|e| Failed::Wrong(format!("cannot empty {}: {e}", home.log().display())))?;
+    let (mut log, _) = Log::open(Disk::open(&home.log())?)?;
+    bars.step("read files", 0);
+    let mut read = import(&plan.system, &sought, now_ms(), &mut |_, _| {})?;
+    bars.step("write the log", read.n_records());
+    let schema = read.schema.clone();
+    read.batches(|batch| {
+        bars.advance(batch.len() as u64);
+        log.append_unsynced(&schema, batch).map(|_| ())
+    })?;
+    log.sync()?;
+    bars.finish();
+    if !quiet {
+        read.files.iter().for_each(tell);
+    }
+    wanted.records = log.next_seq();
+    let text = serde_json::to_vec_pretty(&wanted).expect("an import is plain data");
+    std::fs::write(home.import(), text).map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
+}
+
+fn paths(plan: &Plan) -> impl Iterator<Item = &str> {
+    let actors = plan.system.actors.iter().filter_map(|a| a.file.as_ref());
+    let events = plan.system.events.iter().filter_map(|e| match &e.origin {
+        Origin::Declared { file, .. } => file.as_ref(),
+        Origin::Derived { .. } => None,
+    });
+    actors.chain(events).map(|f| f.path.value.as_str())
+}
+
+fn tell(file: &FileSummary) {
+    use tamis_spec::time::format_time;
+    let span = file.span_ms.map(|(a, b)| format!(", {} to {}", format_time(a), format_time(b))).unwrap_or_default();
+    eprintln!("  {:<12} {:>10} rows{span}  {}", file.name, file.rows, file.file.display());
+    if file.bad > 0 {
+        eprintln!("    {} rows could not be used:", file.bad);
+        file.examples.iter().for_each(|e| eprintln!("      {e}"));
+    }
+    if file.repeated > 0 {
+        eprintln!("    {} keys were there before: the later row counts", file.repeated);
+    }
+    if file.unknown_actors > 0 {
+        eprintln!("    names {} actors without a row of their own: kept", file.unknown_actors);
+    }
+}
+
+/// The whole log in memory, keys in the order of a bundle's if one is given.
+pub(super) fn load(home: &Home, plan: &Plan, bundle: Option<&Bundle>, bars: &Bars) -> Result<Data, Failed> {
+    bars.step("read the log", 0);
+    let mut data = Data::new(plan, bundle)?;
+    let schema = schema_of(&plan.system);
+    if !home.log().is_dir() {
+        return Err(Failed::No(format!("there is no log in {}: run `tamis train` first", home.dir.display())));
+    }
+    let disk = Disk::reading(&home.log())?;
+    tamis_log::read(&disk, 0, &schema, &mut |_, batch| {
+        data.apply(plan, batch);
+        ControlFlow::Continue(())
+    })?;
+    Ok(data)
+}
