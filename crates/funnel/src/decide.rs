@@ -50,6 +50,8 @@ pub struct Decided {
     pub changes: Vec<Vec<Change>>,
     /// After each stage, the survivors, best first, with the stage's scores; then those it dropped, best first.
     pub ladder: Vec<Rung>,
+    /// From the question to the list.
+    pub nanos: u64,
 }
 
 /// The order that one stage made.
@@ -115,6 +117,7 @@ pub fn decide(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) -> Deci
         score(scene, request, desk, (stage, start), &mut decided);
     }
     rerank(scene, request, desk, &mut decided);
+    decided.nanos = (scene.clock)() - start;
     decided
 }
 

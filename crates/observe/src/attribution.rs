@@ -57,10 +57,20 @@ pub struct PartCount {
     pub latency_us_p99: f64,
 }
 
+/// How long whole decisions took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Median, to 1.6 %.
+    pub us_p50: f64,
+    /// What 99 % of decisions do not exceed, to 1.6 %.
+    pub us_p99: f64,
+}
+
 /// Traces, folded. What is lost by all parts and what went out of the last one add up to all decisions.
 #[derive(Clone, Debug, Default)]
 pub struct Funnel {
     parts: Vec<Part>,
+    whole: Histogram,
     n_decisions: u64,
 }
 
@@ -87,7 +97,18 @@ impl Funnel {
             lost: 0,
             latency: Histogram::default(),
         };
-        Self { parts: parts.into_iter().map(part).collect(), n_decisions: 0 }
+        Self { parts: parts.into_iter().map(part).collect(), whole: Histogram::default(), n_decisions: 0 }
+    }
+
+    /// Takes in how long a whole decision took: its parts and what is between them, ns.
+    pub fn took(&mut self, nanos: u32) {
+        self.whole.add(nanos);
+    }
+
+    /// How long whole decisions took.
+    pub fn latency(&self) -> Latency {
+        let us = |q| self.whole.quantile(q) / 1000.0;
+        Latency { us_p50: us(0.5), us_p99: us(0.99) }
     }
 
     /// Takes in one decision: what each part did, in the order of the parts, one for each.
@@ -109,6 +130,7 @@ impl Funnel {
 
     /// Takes in all that another has folded, of a funnel of the same parts.
     pub fn merge(&mut self, other: &Self) {
+        self.whole.merge(&other.whole);
         assert_eq!(self.parts.len(), other.parts.len(), "funnels that are merged have the same parts");
         for (part, more) in self.parts.iter_mut().zip(&other.parts) {
             part.n_in += more.n_in;

@@ -119,8 +119,9 @@ fn tiles(report: &Report) -> String {
         let beside = "share of decisions".to_owned();
         tiles.push(("wanted item in the first 10".into(), percent(recall.value), beside));
     }
-    if let Some(slowest) = report.funnel.iter().max_by(|a, b| a.latency_us_p99.total_cmp(&b.latency_us_p99)) {
-        tiles.push(("slowest part, p99".into(), micros(slowest.latency_us_p99), escape(&slowest.name)));
+    if report.latency.us_p99 > 0.0 {
+        let beside = format!("{} at the median", micros(report.latency.us_p50));
+        tiles.push(("one decision, p99".into(), micros(report.latency.us_p99), beside));
     }
     let tile = |(name, value, note): &(String, String, String)| {
         format!(r#"<div><dt>{name}</dt><dd>{value}</dd><dd class="note">{note}</dd></div>"#)

@@ -1,6 +1,6 @@
 //! `Report`: what is known of a bundle after it was judged, with stable keys in JSON.
 
-use crate::attribution::PartCount;
+use crate::attribution::{Latency, PartCount};
 use crate::bootstrap::Metric;
 use crate::metrics::Bin;
 use serde::de::{MapAccess, Visitor};
@@ -24,6 +24,9 @@ pub struct Report {
     pub baselines: Named<Named<Metric>>,
     /// What each part did, in order.
     pub funnel: Vec<PartCount>,
+    /// How long one decision took, from the question to the list, on one thread.
+    #[serde(default)]
+    pub latency: Latency,
     /// How many positives each part lost.
     pub lost: Named<u64>,
     /// What the evaluation cost.
@@ -202,7 +205,7 @@ mod tests {
             let found = json.pointer(at).and_then(keys);
             assert_eq!(found.as_deref(), Some(expected), "{at}");
         };
-        check("", "system bundle split metrics baselines funnel lost resources stages calibration");
+        check("", "system bundle split metrics baselines funnel latency lost resources stages calibration");
         check("/split", "kind sources train validate test");
         check("/split/test", "events from to decisions users");
         check("/metrics", "recall@10 recall@20 recall@100 recall@200 ndcg@10 mrr@10");

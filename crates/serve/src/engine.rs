@@ -112,7 +112,7 @@ impl<S: Store> Engine<S> {
             time,
             user: &request.user.0,
             list_id: &response.list_id,
-            items: &mut response.items.iter().map(|i| (i.item.as_str(), i.score)),
+            items: response.items.iter().map(|i| (i.item.as_str(), i.score)).collect(),
             bundle: &self.bundle.name,
             parts: &trace,
         });
@@ -166,7 +166,8 @@ impl<S: Store> Engine<S> {
         self.metrics.failed.fetch_add(1, Relaxed);
     }
 
-    fn decide(&self, request: &RankRequest, limit: usize) -> (RankResponse, i64) {
+    /// A list that is not in the log yet, and the moment of its decision, ms.
+    pub(crate) fn decide(&self, request: &RankRequest, limit: usize) -> (RankResponse, i64) {
         let now = self.clock.now_ms();
         let mut world = self.world();
         let time = world.advance(now);

@@ -62,7 +62,7 @@ pub struct Refused {
     /// Which sort.
     pub refusal: Refusal,
     /// What was asked.
-    pub asked: String,
+    pub asked: &'static str,
     /// What was found instead.
     pub found: String,
     /// Where in the request; empty when it is about all of it.
@@ -93,9 +93,8 @@ pub struct Wrong {
 
 impl Refused {
     /// A refusal about the whole request.
-    pub(crate) fn new(refusal: Refusal, asked: impl Into<String>, found: impl Into<String>) -> Self {
-        let (asked, found) = (asked.into(), found.into());
-        Self { refusal, asked, found, place: String::new(), help: String::new(), each: Vec::new() }
+    pub(crate) fn new(refusal: Refusal, asked: &'static str, found: impl Into<String>) -> Self {
+        Self { refusal, asked, found: found.into(), place: String::new(), help: String::new(), each: Vec::new() }
     }
 
     /// The same at a place.

@@ -32,7 +32,7 @@ pub(crate) struct Served<'a> {
     pub(crate) user: &'a str,
     pub(crate) list_id: &'a str,
     /// Keys with scores, best first.
-    pub(crate) items: &'a mut dyn Iterator<Item = (&'a str, f32)>,
+    pub(crate) items: Vec<(&'a str, f32)>,
     pub(crate) bundle: &'a str,
     pub(crate) parts: &'a str,
 }
@@ -112,8 +112,68 @@ fn push(batch: &mut Batch, served: Served<'_>) {
         unreachable!("lists have the fields that their schema says");
     };
     list_id.push(served.list_id);
-    served.items.for_each(|(key, score)| items.push(key, score));
+    served.items.iter().for_each(|(key, score)| items.push(key, *score));
     items.end_row();
     bundle.push(served.bundle);
     parts.push(served.parts);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture::plan_of;
+    use std::ops::ControlFlow;
+    use tamis_log::faulty::Faulty;
+
+    fn journal(store: &Faulty) -> Journal<Faulty> {
+        Journal::new(Log::open(store.clone()).unwrap().0, schema_with_decisions(&plan_of().system))
+    }
+
+    fn keep(journal: &Journal<Faulty>, time: i64) -> bool {
+        let items = vec![("a", 0.5)];
+        journal.keep(Served { time, user: "ann", list_id: "1", items, bundle: "b", parts: "[]" })
+    }
+
+    /// Time and known of the lists in each frame.
+    fn frames(journal: &Journal<Faulty>) -> Vec<Vec<(i64, i64)>> {
+        let mut all = Vec::new();
+        let mut sink = |_, batch: &Batch| {
+            let rows = batch.rows.last().unwrap();
+            all.push(rows.time.iter().copied().zip(rows.known.iter().copied()).collect());
+            ControlFlow::Continue(())
+        };
+        journal.log().read(0, journal.schema(), &mut sink).unwrap();
+        all
+    }
+
+    #[test]
+    fn a_list_that_is_written_after_later_ones_becomes_known_with_them() {
+        let journal = journal(&Faulty::default());
+        assert!(keep(&journal, 10) && keep(&journal, 7) && keep(&journal, 12));
+        assert_eq!(frames(&journal), [[(10, 10)], [(7, 10)], [(12, 12)]]);
+    }
+
+    #[test]
+    fn lists_that_wait_at_the_same_time_share_a_frame_and_its_fate() {
+        let check = |room: Option<usize>, is_kept: bool| {
+            let store = Faulty::default();
+            let journal = journal(&store);
+            store.set_room(room);
+            std::thread::scope(|scope| {
+                let log = journal.log();
+                let kept: Vec<_> = (0..3).map(|_| scope.spawn(|| keep(&journal, 1))).collect();
+                while journal.waiting().batch.len() < 3 {
+                    std::thread::yield_now();
+                }
+                drop(log);
+                assert!(kept.into_iter().all(|kept| kept.join().unwrap() == is_kept));
+            });
+            assert_eq!(
+                frames(&journal).iter().map(Vec::len).collect::<Vec<_>>(),
+                if is_kept { vec![3] } else { vec![] }
+            );
+        };
+        check(None, true);
+        check(Some(100), false);
+    }
 }

@@ -114,6 +114,7 @@ fn walk(plan: &Plan, data: &Data, fitted: &Fitted, mine: &[(usize, Decision)], p
         let decided = decide(&scene, &request, &mut desk);
         seen.index.push(*index);
         seen.ranks.push(rank_in(&decided, decision.item));
+        seen.parts.took(u32::try_from(decided.nanos).unwrap_or(u32::MAX));
         seen.parts.decision(&part_seen(&decided, &desk, decision.item));
         for s in 0..plan.system.candidates.len() {
             let rank = match desk.catalogue(s) {
@@ -284,6 +285,7 @@ fn judge(plan: &Plan, seen: Vec<Seen>) -> Report {
         metrics: mean_intervals(&columns, seed),
         baselines,
         funnel: parts.counts(),
+        latency: parts.latency(),
         lost: parts.lost(),
         calibration: calibration(plan, &seen),
         ..Report::default()

@@ -9,6 +9,10 @@ use rand::Rng;
 use std::collections::HashSet;
 use tamis_spec::time::DAY_MS;
 
+/// Items that a visitor has in mind when they come: they seek the category of the one that attracts them most.
+const SOUGHT_AMONG: usize = 12;
+/// Share of draws from other categories that are passed over for the one that is sought.
+const OF_SOUGHT: f64 = 0.9;
 /// The share of places that are drawn evenly.
 const EXPLORED: f64 = 0.25;
 
@@ -83,8 +87,9 @@ impl Shop<'_> {
     /// One list after the other until the visitor leaves.
     fn visit(&mut self, visitor: usize, begin_ms: i64, shelf: &Shelf, rng: &mut impl Rng) {
         let mut now_ms = begin_ms;
+        let sought = self.sought(visitor, now_ms, rng);
         loop {
-            let list = self.list(visitor, shelf, rng);
+            let list = self.list((visitor, sought), shelf, rng);
             let shown = |(at, item): (usize, &usize)| Event {
                 time_ms: now_ms,
                 visitor,
@@ -110,8 +115,23 @@ impl Shop<'_> {
         }
     }
 
-    /// A list without what the visitor has bought or hidden; shorter when there is nothing else left.
-    fn list(&self, visitor: usize, shelf: &Shelf, rng: &mut impl Rng) -> Vec<usize> {
+    /// The category that a visitor has come for: mostly one that they like.
+    fn sought(&self, visitor: usize, now_ms: i64, rng: &mut impl Rng) -> usize {
+        let world = self.world;
+        let mut best = (f64::NEG_INFINITY, 0);
+        for _ in 0..SOUGHT_AMONG {
+            let item = rng.random_range(0..world.items.len());
+            let attraction = world.attraction(visitor, item, now_ms);
+            if attraction > best.0 {
+                best = (attraction, world.items[item].category_idx);
+            }
+        }
+        best.1
+    }
+
+    /// A list without what the visitor has bought or hidden, part of it from the category they have come for; shorter when there is
+    /// nothing else left.
+    fn list(&self, (visitor, sought): (usize, usize), shelf: &Shelf, rng: &mut impl Rng) -> Vec<usize> {
         let mut list = Vec::with_capacity(LIST_LENGTH);
         for _ in 0..100 * LIST_LENGTH {
             if list.len() == LIST_LENGTH {
@@ -123,6 +143,9 @@ impl Shop<'_> {
                 shelf.popularity.draw(rng)
             };
             let item = shelf.available[at];
+            if self.world.items[item].category_idx != sought && happens(rng, OF_SOUGHT) {
+                continue;
+            }
             if !list.contains(&item) && !self.gone.contains(&(visitor, item)) {
                 list.push(item);
             }

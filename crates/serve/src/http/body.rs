@@ -81,7 +81,7 @@ pub(super) fn many(bytes: &[u8]) -> Result<Vec<Value>, Refused> {
     found.map_err(|e| wrong(&e, "read the events"))
 }
 
-fn wrong(e: &serde_json::Error, asked: &str) -> Refused {
+fn wrong(e: &serde_json::Error, asked: &'static str) -> Refused {
     let text = e.to_string();
     let place = format!("line {}, column {}", e.line(), e.column());
     let found = text.strip_suffix(&format!(" at line {} column {}", e.line(), e.column())).unwrap_or(&text);

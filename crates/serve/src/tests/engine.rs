@@ -1,10 +1,11 @@
 //! What the engine promises without a socket.
 
-use super::fixture::{FILE, NOW, Shop, asks, keys, liked, plan_of};
+use super::fixture::{FILE, Interrupted, NOW, Shop, asks, keys, liked, plan_of};
 use crate::{Engine, Key, RankRequest, Refusal, schema_with_decisions};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use tamis_log::faulty::Faulty;
 use tamis_log::{Log, read};
@@ -22,8 +23,11 @@ fn frames(store: &Faulty) -> Vec<Batch> {
     all
 }
 
-/// The lists in a store: time, user, list_id, keys of items with scores.
-fn lists(store: &Faulty) -> Vec<(i64, String, String, Vec<(String, f32)>)> {
+/// Time, user, list_id, keys of items with scores.
+type Listed = (i64, String, String, Vec<(String, f32)>);
+
+/// The lists in a store.
+fn lists(store: &Faulty) -> Vec<Listed> {
     let mut all = Vec::new();
     for batch in frames(store) {
         let rows = batch.rows.last().unwrap();
@@ -79,6 +83,31 @@ fn moments_are_logical() {
     check(NOW + 7, "2026-01-01T00:00:00.008Z");
     engine.events(&[liked("ann", "1"), liked("ann", "2")]).unwrap();
     check(NOW - 9, "2026-01-01T00:00:00.009Z");
+}
+
+#[test]
+fn a_list_that_is_made_while_events_are_written_is_made_without_them_and_not_after_them() {
+    let (shop, engine) = Shop::stocked();
+    drop(engine);
+    let store = Interrupted { store: shop.store.clone(), on_sync: Arc::default() };
+    let engine = Arc::new(shop.open_in(store.clone()));
+    let (tell, told) = std::sync::mpsc::channel();
+    let (asked, clock) = (Arc::downgrade(&engine), shop.clock.clone());
+    let interrupt = move || {
+        clock.ms.fetch_add(10, SeqCst);
+        let (list, time) = asked.upgrade().unwrap().decide(&asks("ann"), 9);
+        tell.send((list.items.len(), time)).unwrap();
+    };
+    assert!(store.on_sync.set(Box::new(interrupt)).is_ok());
+    shop.clock.ms.store(NOW + 5, SeqCst);
+    engine.events(&[liked("ann", "0")]).unwrap();
+    assert_eq!(frames(&shop.store).pop().unwrap().rows[2].known, [NOW + 5]);
+    assert_eq!(told.try_recv(), Ok((4, NOW + 5)));
+    let (list, time) = engine.decide(&asks("ann"), 9);
+    assert_eq!((list.items.len(), time), (3, NOW + 15));
+    shop.clock.ms.store(NOW, SeqCst);
+    engine.events(&[liked("ann", "1")]).unwrap();
+    assert_eq!(frames(&shop.store).pop().unwrap().rows[2].known, [NOW + 15]);
 }
 
 #[test]

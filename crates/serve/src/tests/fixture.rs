@@ -2,20 +2,21 @@
 
 use crate::{Clock, Engine, RankRequest, RankResponse};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use tamis_funnel::bundle::{Contents, FittedStage, write};
 use tamis_funnel::codebook::Codebook;
 use tamis_funnel::fitted::FittedBytes;
 use tamis_funnel::{Bundle, Plan, Registries, plan};
-use tamis_log::Log;
 use tamis_log::faulty::Faulty;
+use tamis_log::{Log, Store};
 use tamis_rank::model::{Error, Fit, FitAsk, Fitted, Model};
 use tamis_spec::actors::Actors;
 use tamis_spec::kind::Kind;
 use tamis_spec::matrix::ColumnSpec;
 
-pub(super) const FILE: &str = r#"
+pub(crate) const FILE: &str = r#"
 [system]
 name = "films"
 task = "rank"
@@ -92,11 +93,11 @@ impl Model for SumOf {
 
 /// A clock that a test moves; asked for the time it can move by itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hand {
-    pub(super) ms: Arc<AtomicI64>,
-    pub(super) ms_each: Arc<AtomicI64>,
-    pub(super) nanos: Arc<AtomicU64>,
-    pub(super) nanos_each: Arc<AtomicU64>,
+pub(crate) struct Hand {
+    pub(crate) ms: Arc<AtomicI64>,
+    pub(crate) ms_each: Arc<AtomicI64>,
+    pub(crate) nanos: Arc<AtomicU64>,
+    pub(crate) nanos_each: Arc<AtomicU64>,
 }
 
 impl Clock for Hand {
@@ -109,16 +110,16 @@ impl Clock for Hand {
 }
 
 /// 2026-01-01.
-pub(super) const NOW: i64 = 1_767_225_600_000;
+pub(crate) const NOW: i64 = 1_767_225_600_000;
 
 /// Everything that outlives an engine.
-pub(super) struct Shop {
-    pub(super) store: Faulty,
-    pub(super) clock: Hand,
+pub(crate) struct Shop {
+    pub(crate) store: Faulty,
+    pub(crate) clock: Hand,
     bundles: tempfile::TempDir,
 }
 
-pub(super) fn plan_of() -> Plan {
+pub(crate) fn plan_of() -> Plan {
     let registries = Registries { models: MODELS, ..Registries::default() };
     let (plan, wrong) = plan::plan(FILE, registries);
     assert_eq!(wrong, []);
@@ -127,7 +128,7 @@ pub(super) fn plan_of() -> Plan {
 
 impl Shop {
     /// A shop whose bundle is fitted on nothing, with an empty log.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let plan = plan_of();
         let mut actors = Actors::new(&plan.system);
         actors.words.intern("fr");
@@ -155,18 +156,22 @@ impl Shop {
         Self { store: Faulty::default(), clock, bundles }
     }
 
-    pub(super) fn bundle(&self) -> Bundle {
+    pub(crate) fn bundle(&self) -> Bundle {
         tamis_funnel::bundle::current(self.bundles.path(), &plan_of()).unwrap()
     }
 
     /// Opens the shop as it is in its store.
-    pub(super) fn open(&self) -> Engine<Faulty> {
-        let (log, _) = Log::open(self.store.clone()).unwrap();
+    pub(crate) fn open(&self) -> Engine<Faulty> {
+        self.open_in(self.store.clone())
+    }
+
+    pub(crate) fn open_in<S: Store>(&self, store: S) -> Engine<S> {
+        let (log, _) = Log::open(store).unwrap();
         Engine::open(plan_of(), self.bundle(), log, Box::new(self.clock.clone()), &mut |_| {}).unwrap()
     }
 
     /// A shop with four films, the first the most liked, all of them rated by others than `ann`.
-    pub(super) fn stocked() -> (Self, Engine<Faulty>) {
+    pub(crate) fn stocked() -> (Self, Engine<Faulty>) {
         let shop = Self::new();
         let engine = shop.open();
         let mut records = Vec::new();
@@ -180,14 +185,42 @@ impl Shop {
     }
 }
 
-pub(super) fn liked(user: &str, movie: &str) -> Value {
+pub(crate) fn liked(user: &str, movie: &str) -> Value {
     json!({ "event": "rating", "user": user, "movie": movie, "stars": 5 })
 }
 
-pub(super) fn asks(user: &str) -> RankRequest {
+pub(crate) fn asks(user: &str) -> RankRequest {
     serde_json::from_value(json!({ "user": user })).unwrap()
 }
 
-pub(super) fn keys(list: &RankResponse) -> Vec<&str> {
+pub(crate) fn keys(list: &RankResponse) -> Vec<&str> {
     list.items.iter().map(|i| i.item.as_str()).collect()
+}
+
+/// A store that lets somebody in while it syncs.
+#[derive(Clone)]
+pub(crate) struct Interrupted {
+    pub(crate) store: Faulty,
+    pub(crate) on_sync: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
+}
+
+impl Store for Interrupted {
+    fn segments(&self) -> io::Result<Vec<(u64, u64)>> {
+        self.store.segments()
+    }
+    fn read(&self, segment: u64, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.store.read(segment, offset, into)
+    }
+    fn append(&mut self, segment: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.store.append(segment, offset, bytes)
+    }
+    fn sync(&mut self, segment: u64) -> io::Result<()> {
+        if let Some(interrupt) = self.on_sync.get() {
+            interrupt();
+        }
+        self.store.sync(segment)
+    }
+    fn truncate(&mut self, segment: u64, len: u64) -> io::Result<()> {
+        self.store.truncate(segment, len)
+    }
 }

@@ -183,3 +183,23 @@ fn it_says_how_it_is_doing() {
     let (status, page) = server.send("GET", "/", b"");
     assert!(status == 200 && page.contains("<h1>films</h1>") && !page.contains("http://"), "{page}");
 }
+
+#[cfg(unix)]
+#[test]
+fn it_ends_when_the_process_is_asked_to_and_does_not_wait_for_idle_connections() {
+    let (_shop, engine) = Shop::stocked();
+    let (tell, told) = mpsc::channel();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let served = std::thread::spawn(move || crate::serve_blocking(Arc::new(engine), any, |at| tell.send(at).unwrap()));
+    let address = told.recv().unwrap();
+    let silent = TcpStream::connect(address).unwrap();
+    let mut idle = TcpStream::connect(address).unwrap();
+    idle.write_all(b"GET /v1/ready HTTP/1.1\r\nhost: films\r\n\r\n").unwrap();
+    let mut status = [0; 15];
+    idle.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200 OK");
+    let me = std::process::id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &me]).status().unwrap().success());
+    served.join().unwrap().unwrap();
+    drop((silent, idle));
+}

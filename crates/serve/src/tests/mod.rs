@@ -1,5 +1,5 @@
 //! What serving promises, as tests: a small shop of films, a clock moved by hand, a store that fails when told to.
 
 mod engine;
-mod fixture;
+pub(crate) mod fixture;
 mod http;

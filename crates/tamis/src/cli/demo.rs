@@ -39,7 +39,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
         std::fs::remove_dir_all(&dir).map_err(write)?;
     }
     std::fs::create_dir_all(&dir).map_err(write)?;
-    let world = World::new(a.seed, Sizes::default());
+    // Tastes hold still: what a shift of tastes looks like is for the verbs that watch.
+    let world = World::new(a.seed, Sizes { drift_day: None, ..Sizes::default() });
     world.write(&dir).map_err(write)?;
     std::fs::write(dir.join("tamis.toml"), system_toml()).map_err(write)?;
     println!(

@@ -79,7 +79,9 @@ pub(super) fn text(report: &Report) -> String {
     }
     let _ = writeln!(
         out,
-        "\n{:.1} s, peak memory {} MB",
+        "\none decision: p50 {:.0} µs, p99 {:.0} µs · {:.1} s in all, peak memory {} MB",
+        report.latency.us_p50,
+        report.latency.us_p99,
         report.resources.seconds,
         report.resources.peak_resident_bytes / 1_000_000
     );
