@@ -28,7 +28,8 @@ pub struct Aggregate<'c> {
 /// Reads event, `where` and `by` of a call whose first argument is `about_event`.
 pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Result<Aggregate<'c>, Diagnostic> {
     if cx.scope != Scope::Decision {
-        return Err(Diagnostic::new(call.name.1.clone(), "an aggregate cannot stand inside another").help("name fields of the event"));
+        return Err(Diagnostic::new(call.name.1.clone(), "an aggregate cannot stand inside another")
+            .help("name fields of the event"));
     }
     let event = event_of(cx.system, about_event)?;
     if let Some(condition) = &call.condition {
@@ -188,7 +189,10 @@ impl Cx<'_> {
         for part in &parts {
             let node = self.node(part)?;
             let Eval::Ids(ids) = node.eval else {
-                return Err(Diagnostic::new(part.span.clone(), format!("`by` takes actors and categories, found {}", node.ty.name())));
+                return Err(Diagnostic::new(
+                    part.span.clone(),
+                    format!("`by` takes actors and categories, found {}", node.ty.name()),
+                ));
             };
             per = per.max(node.per);
             tys.push(node.ty);
@@ -197,11 +201,17 @@ impl Cx<'_> {
         let mut there = Vec::new();
         for (part, ty) in parts.iter().zip(&tys) {
             let (found, ids) = ids_of(part, event, self).map_err(|mut d| {
-                d.help = format!("`by` must mean the same in the decision and in the event `{}`; {}", self.system.events[event].name.value, d.help);
+                d.help = format!(
+                    "`by` must mean the same in the decision and in the event `{}`; {}",
+                    self.system.events[event].name.value, d.help
+                );
                 d
             })?;
             if found != *ty {
-                return Err(Diagnostic::new(part.span.clone(), "in the event this is another kind of thing than in the decision"));
+                return Err(Diagnostic::new(
+                    part.span.clone(),
+                    "in the event this is another kind of thing than in the decision",
+                ));
             }
             there.push(ids);
         }
@@ -298,12 +308,7 @@ impl Numbers for All {
 /// The set of one word.
 struct Single(Box<dyn crate::eval::Ids>);
 impl crate::eval::Sets for Single {
-    fn set<'a>(
-        &self,
-        at: &At<'a>,
-        row: usize,
-        buffer: &'a mut crate::eval::SetBuffer,
-    ) -> crate::eval::SetRef<'a> {
+    fn set<'a>(&self, at: &At<'a>, row: usize, buffer: &'a mut crate::eval::SetBuffer) -> crate::eval::SetRef<'a> {
         let id = crate::eval::with_ids(self.0.as_ref(), at, |slot| slot.get(row));
         if id != MISSING {
             buffer.add(id, 1.0);
@@ -318,7 +323,8 @@ pub fn event_alone(call: &Call, cx: &Cx<'_>) -> Result<(), Diagnostic> {
         Tree::Path(names) if names.len() == 1 => Ok(()),
         _ => {
             let event = event_of(cx.system, &call.args[0]).map_or("", |e| cx.system.events[e].name.value.as_str());
-            Err(Diagnostic::new(call.args[0].span.clone(), format!("`{}` takes an event", call.name.0)).help(format!("write `{event}` alone")))
+            Err(Diagnostic::new(call.args[0].span.clone(), format!("`{}` takes an event", call.name.0))
+                .help(format!("write `{event}` alone")))
         }
     }
 }

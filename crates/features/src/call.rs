@@ -16,9 +16,12 @@ pub fn shape(call: &Call, n: usize, named: &[&str], condition: bool) -> Result<(
         return Err(Diagnostic::new(c.span.clone(), format!("`{}` takes no `where`", call.name.0)));
     }
     match call.named.iter().find(|(name, _, _)| !named.contains(&name.as_str())) {
-        Some((name, span, _)) => {
-            Err(Diagnostic::unknown(span.clone(), &format!("argument of `{}`", call.name.0), name, named.iter().copied()))
-        }
+        Some((name, span, _)) => Err(Diagnostic::unknown(
+            span.clone(),
+            &format!("argument of `{}`", call.name.0),
+            name,
+            named.iter().copied(),
+        )),
         None => Ok(()),
     }
 }
@@ -33,7 +36,9 @@ pub fn duration_ms(call: &Call, name: &str) -> Result<Option<i64>, Diagnostic> {
     match named(call, name) {
         None => Ok(None),
         Some(Expr { node: Tree::Duration(ms), .. }) if *ms > 0 => Ok(Some(*ms)),
-        Some(e) => Err(Diagnostic::new(e.span.clone(), format!("`{name}` takes a time span")).help("for example 7d, 12h, 30m")),
+        Some(e) => {
+            Err(Diagnostic::new(e.span.clone(), format!("`{name}` takes a time span")).help("for example 7d, 12h, 30m"))
+        }
     }
 }
 
@@ -62,9 +67,13 @@ pub fn word<'c>(call: &'c Call, name: &str, words: &[&str]) -> Result<Option<&'c
     match named(call, name) {
         None => Ok(None),
         Some(Expr { node: Tree::Text(t), .. }) if words.contains(&t.as_str()) => Ok(Some(t)),
-        Some(e) => {
-            Err(Diagnostic::new(e.span.clone(), format!("`{name}` takes one of: {}", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "))))
-        }
+        Some(e) => Err(Diagnostic::new(
+            e.span.clone(),
+            format!(
+                "`{name}` takes one of: {}",
+                words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ")
+            ),
+        )),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names to meaning: paths through actors and events, and the scope in which an expression stands.
 
-use crate::eval::{At, Ids, Numbers, Sets, SetBuffer, SetRef, Slot, TextOf, Times, VectorsOf, with_ids};
+use crate::eval::{At, Ids, Numbers, SetBuffer, SetRef, Sets, Slot, TextOf, Times, VectorsOf, with_ids};
 use crate::function::{Eval, Function, Node, Per, Ty};
 use crate::state::Cells;
 use crate::{aggregate, operators};
@@ -47,10 +47,14 @@ impl<'s> Cx<'s> {
         match &e.node {
             Tree::Number(n) => Ok(Node::number(Per::Decision, Constant(*n as f32))),
             Tree::Bool(b) => Ok(Node::bool(Per::Decision, Constant(f32::from(*b)))),
-            Tree::Duration(_) => Err(Diagnostic::new(e.span.clone(), "a time span stands only behind `within` and `half_life`")
-                .help("times in features are numbers: hours in `since`, days in `age`")),
-            Tree::Text(_) => Err(Diagnostic::new(e.span.clone(), "a quoted text can only be compared with a category or text")
-                .help("write for example user.gender == \"F\"")),
+            Tree::Duration(_) => {
+                Err(Diagnostic::new(e.span.clone(), "a time span stands only behind `within` and `half_life`")
+                    .help("times in features are numbers: hours in `since`, days in `age`"))
+            }
+            Tree::Text(_) => {
+                Err(Diagnostic::new(e.span.clone(), "a quoted text can only be compared with a category or text")
+                    .help("write for example user.gender == \"F\""))
+            }
             Tree::Tuple(_) => Err(Diagnostic::new(e.span.clone(), "a pair stands only behind `by`")),
             Tree::Path(names) => self.path(names, &e.span),
             Tree::Call(call) => {
@@ -111,8 +115,10 @@ impl<'s> Cx<'s> {
                     .help(format!("write for example count({name}, by = {})", self.system.actors[user].name.value)))
             }
             name if self.system.actor(name).is_some() => {
-                Err(Diagnostic::new(first.1.clone(), format!("no `{name}` takes part in the decision"))
-                    .help(format!("it is for `{}` and ranks `{}`", self.system.actors[user].name.value, self.system.actors[item].name.value)))
+                Err(Diagnostic::new(first.1.clone(), format!("no `{name}` takes part in the decision")).help(format!(
+                    "it is for `{}` and ranks `{}`",
+                    self.system.actors[user].name.value, self.system.actors[item].name.value
+                )))
             }
             name => {
                 let actors = [user, item].map(|a| self.system.actors[a].name.value.as_str());
@@ -127,7 +133,10 @@ impl<'s> Cx<'s> {
     fn part_path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
         let what = names[0].0.as_str();
         let [_, (part, at)] = names else {
-            return Err(Diagnostic::new(span.clone(), format!("`{what}` is followed by the name of one part of the funnel")));
+            return Err(Diagnostic::new(
+                span.clone(),
+                format!("`{what}` is followed by the name of one part of the funnel"),
+            ));
         };
         let source = self.system.candidates.iter().position(|p| p.name.value == *part);
         let stage = self.system.stages.iter().position(|p| p.name.value == *part);
@@ -140,7 +149,9 @@ impl<'s> Cx<'s> {
                 Err(Diagnostic::new(at.clone(), format!("the score of `{part}` is not known before it has scored"))
                     .help("only later stages can read it"))
             }
-            (None, Some(_), _) => Err(Diagnostic::new(at.clone(), format!("`{part}` is a stage: it has a score and no rank"))),
+            (None, Some(_), _) => {
+                Err(Diagnostic::new(at.clone(), format!("`{part}` is a stage: it has a score and no rank")))
+            }
             (None, None, _) => Err(Diagnostic::unknown(at.clone(), "source or stage", part, known)),
         }
     }
@@ -150,7 +161,9 @@ impl<'s> Cx<'s> {
         let own = |name: &str| system.event(name).is_some_and(|e| e == event || e == system.base(event));
         let rest = if own(&names[0].0) { &names[1..] } else { names };
         let Some(first) = rest.first() else {
-            return Err(Diagnostic::new(span.clone(), "an event alone is no value").help("name one of its fields or actors"));
+            return Err(
+                Diagnostic::new(span.clone(), "an event alone is no value").help("name one of its fields or actors")
+            );
         };
         if let Some(role) = system.roles(event).iter().position(|r| r.role.value == first.0) {
             let actor = system.roles(event)[role].actor;
@@ -189,8 +202,11 @@ impl<'s> Cx<'s> {
             (Some(learned), Some(slot)) if rest.len() == 1 => {
                 Ok(Node { ty: Ty::Vector, per, eval: Eval::Vectors(Box::new(LearnedVector { learned, slot })) })
             }
-            (Some(_), None) => Err(Diagnostic::new(first.1.clone(), format!("the learned vector `{}` of a past event cannot be read", first.0))
-                .help("only those of the decision's own actors are known")),
+            (Some(_), None) => Err(Diagnostic::new(
+                first.1.clone(),
+                format!("the learned vector `{}` of a past event cannot be read", first.0),
+            )
+            .help("only those of the decision's own actors are known")),
             _ => {
                 let known = spec.fields.iter().map(|f| f.name.value.as_str());
                 let known: Vec<&str> = known.chain(system.learned.iter().map(|l| l.name.value.as_str())).collect();
@@ -210,7 +226,12 @@ impl<'s> Cx<'s> {
     ) -> Result<Node, Diagnostic> {
         if let Type::Actor(target) = ty {
             let actor = self.system.actor(target).ok_or_else(|| {
-                Diagnostic::unknown(name.1.clone(), "actor", target, self.system.actors.iter().map(|a| a.name.value.as_str()))
+                Diagnostic::unknown(
+                    name.1.clone(),
+                    "actor",
+                    target,
+                    self.system.actors.iter().map(|a| a.name.value.as_str()),
+                )
             })?;
             return self.chain(actor, Box::new(column), per, rest, None);
         }
@@ -226,7 +247,10 @@ impl<'s> Cx<'s> {
             Type::Vector => (Ty::Vector, Eval::Vectors(Box::new(column))),
             Type::Time => (Ty::Time, Eval::Times(Box::new(column))),
             Type::Place | Type::Actor(_) => {
-                return Err(Diagnostic::new(name.1.clone(), format!("no function of this version reads the place `{}`", name.0)));
+                return Err(Diagnostic::new(
+                    name.1.clone(),
+                    format!("no function of this version reads the place `{}`", name.0),
+                ));
             }
         };
         Ok(Node { ty, per, eval })

@@ -77,8 +77,7 @@ fn equality(negated: bool, left: &Expr, right: &Expr, cx: &mut Cx<'_>) -> Result
     let per = a.per.max(b.per);
     match (a.eval, b.eval) {
         (Eval::Numbers(x), Eval::Numbers(y)) => {
-            let f: fn(f32, f32) -> f32 =
-                if negated { |a, b| truth(a, b, a != b) } else { |a, b| truth(a, b, a == b) };
+            let f: fn(f32, f32) -> f32 = if negated { |a, b| truth(a, b, a != b) } else { |a, b| truth(a, b, a == b) };
             Ok(Node::bool(per, Pair { a: x, per_a: a.per, b: y, per_b: b.per, f }))
         }
         (Eval::Ids(x), Eval::Ids(y)) if a.ty == b.ty => Ok(Node::bool(per, SameIds { a: x, b: y, negated })),
@@ -162,7 +161,13 @@ impl Numbers for Choice {
                 spread(&self.a, at, a);
                 spread(&self.b, at, b);
                 for ((v, a), b) in out.iter_mut().zip(a).zip(b) {
-                    *v = if v.is_nan() { f32::NAN } else if *v != 0.0 { *a } else { *b };
+                    *v = if v.is_nan() {
+                        f32::NAN
+                    } else if *v != 0.0 {
+                        *a
+                    } else {
+                        *b
+                    };
                 }
             });
         });

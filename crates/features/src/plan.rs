@@ -97,7 +97,8 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
     if let Some(e) = &system.decision.condition {
         match feature("decision", e, &mut cx) {
             Ok(f) if f.per == Per::Decision => condition = Some(f),
-            Ok(_) => wrong.push(Diagnostic::new(e.span.clone(), "the condition of a decision cannot depend on the candidate")),
+            Ok(_) => wrong
+                .push(Diagnostic::new(e.span.clone(), "the condition of a decision cannot depend on the candidate")),
             Err(d) => wrong.push(d),
         }
     }
@@ -111,8 +112,13 @@ fn feature(name: &str, e: &Expr, cx: &mut Cx<'_>) -> Result<Feature, Diagnostic>
         Eval::Numbers(of) => Column::Numbers(of),
         Eval::Ids(of) if node.ty == crate::function::Ty::Category => Column::Words(of),
         _ => {
-            return Err(call::wrong(&format!("feature {name}"), e.span.clone(), "a number or a category", node.ty.name())
-                .help("compare it or count it: cosine, dot, overlap, similar, missing"));
+            return Err(call::wrong(
+                &format!("feature {name}"),
+                e.span.clone(),
+                "a number or a category",
+                node.ty.name(),
+            )
+            .help("compare it or count it: cosine, dot, overlap, similar, missing"));
         }
     };
     let mut spaces = std::mem::take(&mut cx.cells.touched);
@@ -125,12 +131,13 @@ fn feature(name: &str, e: &Expr, cx: &mut Cx<'_>) -> Result<Feature, Diagnostic>
 fn after(e: &Expr, system: &System) -> usize {
     let mut after = 0;
     e.walk(&mut |e| {
-        if let Tree::Path(names) = &e.node {
-            if names[0].0 == "score" && names.len() == 2 {
-                let source = system.candidates.iter().any(|p| p.name.value == names[1].0);
-                let stage = system.stages.iter().position(|p| p.name.value == names[1].0);
-                after = after.max(if source { 0 } else { stage.map_or(0, |s| s + 1) });
-            }
+        if let Tree::Path(names) = &e.node
+            && names[0].0 == "score"
+            && names.len() == 2
+        {
+            let source = system.candidates.iter().any(|p| p.name.value == names[1].0);
+            let stage = system.stages.iter().position(|p| p.name.value == names[1].0);
+            after = after.max(if source { 0 } else { stage.map_or(0, |s| s + 1) });
         }
     });
     after
@@ -146,12 +153,14 @@ fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
     let (event, by, what) = match need {
         Need::History { event } => (*event, system.decision.user, What::List { keep: LIST_MAX }),
         Need::Counts { event, within_ms: None } => (*event, system.decision.item, What::Total),
-        Need::Counts { event, within_ms: Some(within_ms) } => (*event, system.decision.item, What::Window { within_ms: *within_ms }),
+        Need::Counts { event, within_ms: Some(within_ms) } => {
+            (*event, system.decision.item, What::Window { within_ms: *within_ms })
+        }
     };
     let event_name = system.events[event].name.value.clone();
     let call = Call {
         name: (event_name.clone(), system.decision.span.clone()),
-        args: vec![path(&[event_name.clone()])],
+        args: vec![path(std::slice::from_ref(&event_name))],
         condition: None,
         named: vec![("by".into(), system.decision.span.clone(), path(&[name(by)]))],
     };

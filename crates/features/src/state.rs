@@ -8,8 +8,8 @@ mod fold;
 mod space;
 
 pub use cell::Cell;
-pub(crate) use fold::{STRETCH_MAX, at_events};
 pub use fold::{Buffers, Folded, fold};
+pub(crate) use fold::{STRETCH_MAX, at_events};
 pub use space::{Space, SpaceSpec};
 
 use crate::eval::{Ids, Numbers, SetRef, Sets};
@@ -257,7 +257,11 @@ impl State {
     /// The latest number; NaN for a key that was never met.
     #[inline]
     pub fn last_number(&self, cell: usize, key: u32) -> f32 {
-        if let Cell::LastNumbers(v) = &self.cells[cell] { v.get(key as usize).copied().unwrap_or(f32::NAN) } else { f32::NAN }
+        if let Cell::LastNumbers(v) = &self.cells[cell] {
+            v.get(key as usize).copied().unwrap_or(f32::NAN)
+        } else {
+            f32::NAN
+        }
     }
 
     /// The latest or first moment; none for a key that was never met.

@@ -168,7 +168,11 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::OtherSystem { path, found, wanted } => {
-                write!(f, "the bundle {} is of the system `{found}`, not of `{wanted}`; run `tamis train` for it", path.display())
+                write!(
+                    f,
+                    "the bundle {} is of the system `{found}`, not of `{wanted}`; run `tamis train` for it",
+                    path.display()
+                )
             }
         }
     }
@@ -249,7 +253,9 @@ pub fn current(bundles: &Path, plan: &Plan) -> Result<Bundle, Error> {
     let pointer = bundles.join("current");
     let name = match std::fs::read_to_string(&pointer) {
         Ok(name) => name.trim().to_string(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Error::NotTrained { path: bundles.to_path_buf() }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::NotTrained { path: bundles.to_path_buf() });
+        }
         Err(e) => return Err(io("read", &pointer)(e)),
     };
     open(&bundles.join(name), plan)

@@ -206,7 +206,9 @@ fn merge(request: &Request<'_>, desk: &mut Desk, n_items: usize) {
     let items = &mut desk.candidates.items;
     items.clear();
     match request.given {
-        Some(given) => items.extend(given.iter().copied().filter(|i| (*i as usize) < n_items && desk.merged.insert(*i))),
+        Some(given) => {
+            items.extend(given.iter().copied().filter(|i| (*i as usize) < n_items && desk.merged.insert(*i)))
+        }
         None => {
             for scored in desk.found.iter().flatten() {
                 if desk.merged.insert(scored.item) {
@@ -230,7 +232,13 @@ fn merge(request: &Request<'_>, desk: &mut Desk, n_items: usize) {
 }
 
 /// Lets one stage score what is still in and keeps its best. The first stage begins with the merged candidates.
-pub fn score(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, (stage, start): (usize, u64), decided: &mut Decided) {
+pub fn score(
+    scene: &Scene<'_>,
+    request: &Request<'_>,
+    desk: &mut Desk,
+    (stage, start): (usize, u64),
+    decided: &mut Decided,
+) {
     let from = (scene.clock)();
     if stage == 0 {
         desk.restart();

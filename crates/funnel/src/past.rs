@@ -44,7 +44,8 @@ impl Past {
         let mut all: Vec<(Option<usize>, &mut Box<dyn Source>)> = folds.collect();
         all.extend(listeners.iter_mut().map(|(event, source)| (Some(*event), source)));
         // A folding source learns from the newcomers to the cell that keeps the history of its event.
-        let cell_of = |event: usize| plan.features.needs.iter().find(|(n, _)| *n == Need::History { event }).map(|(_, c)| *c);
+        let cell_of =
+            |event: usize| plan.features.needs.iter().find(|(n, _)| *n == Need::History { event }).map(|(_, c)| *c);
         let mut all: Vec<(usize, &mut Box<dyn Source>)> =
             all.into_iter().filter_map(|(event, source)| Some((cell_of(event?)?, source))).collect();
         let mut told = |cell: usize, user: u32, history: &[Visit], visit: Visit| {

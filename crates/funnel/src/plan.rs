@@ -115,7 +115,11 @@ impl Plan {
         text.push_str(&serde_json::to_string(&schema).unwrap_or_default());
         for e in &s.events {
             if let tamis_spec::system::Origin::Derived { base, condition } = &e.origin {
-                text.push_str(&format!("\n{} = {base} where {}", e.name.value, tamis_features::aggregate::text_of(condition)));
+                text.push_str(&format!(
+                    "\n{} = {base} where {}",
+                    e.name.value,
+                    tamis_features::aggregate::text_of(condition)
+                ));
             }
         }
         let condition = self.features.condition.as_ref().map(|c| c.about.as_str());
@@ -145,7 +149,10 @@ fn plain(value: &tamis_spec::param::ParamValue) -> String {
         V::Bool(b) => b.to_string(),
         V::DurationMs(ms) => format!("{ms}ms"),
         V::Table(t) => {
-            format!("{{{}}}", t.values.iter().map(|(n, v)| format!("{n}={}", plain(&v.value))).collect::<Vec<_>>().join(" "))
+            format!(
+                "{{{}}}",
+                t.values.iter().map(|(n, v)| format!("{n}={}", plain(&v.value))).collect::<Vec<_>>().join(" ")
+            )
         }
     }
 }

@@ -38,7 +38,7 @@ impl Cell<'_> {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Missing => "nothing".into(),
-            Self::Text(t) if t.is_empty() => "nothing".into(),
+            Self::Text("") => "nothing".into(),
             Self::Text(t) => format!("`{}`", t.chars().take(40).collect::<String>()),
             Self::Number(n) => n.to_string(),
             Self::Time(t) => tamis_spec::time::format_time(*t),
@@ -105,7 +105,9 @@ pub(crate) fn push(column: &mut Column, field: &FieldSpec, cell: &Cell<'_>) -> R
                 Cell::Text(text) => {
                     for tag in text.split(field.separator.as_str()).map(str::trim).filter(|t| !t.is_empty()) {
                         match tag.rsplit_once(':').filter(|_| field.weighted) {
-                            Some((name, weight)) => tags.push(name.trim(), weight.trim().parse().map_err(|_| "tags as name:weight")?),
+                            Some((name, weight)) => {
+                                tags.push(name.trim(), weight.trim().parse().map_err(|_| "tags as name:weight")?)
+                            }
                             None => tags.push(tag, 1.0),
                         }
                     }

@@ -95,7 +95,9 @@ impl fmt::Display for Error {
                 "{} is of no known format; known: .csv .tsv .jsonl .ndjson, each also .gz or .zst, and .parquet",
                 file.display()
             ),
-            Self::Empty { file } => write!(f, "{} is empty; a header and at least one row were expected", file.display()),
+            Self::Empty { file } => {
+                write!(f, "{} is empty; a header and at least one row were expected", file.display())
+            }
             Self::DuplicateColumn { file, column } => {
                 write!(f, "{}: two columns are called `{column}`; rename one of them", file.display())
             }
@@ -108,7 +110,12 @@ impl fmt::Display for Error {
             }
             Self::TooManyBad { file, bad, rows, allowed, examples } => {
                 let share = 100.0 * *bad as f64 / (*rows).max(1) as f64;
-                write!(f, "{}: {bad} of {rows} rows are bad ({share:.1} %), {:.1} % may be (`bad_rows`)", file.display(), allowed * 100.0)?;
+                write!(
+                    f,
+                    "{}: {bad} of {rows} rows are bad ({share:.1} %), {:.1} % may be (`bad_rows`)",
+                    file.display(),
+                    allowed * 100.0
+                )?;
                 examples.iter().try_for_each(|e| write!(f, "\n  {e}"))
             }
         }

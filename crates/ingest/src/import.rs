@@ -52,11 +52,14 @@ pub fn import(system: &System, sought: &Sought, now_ms: i64, told: &mut dyn FnMu
     let mut all = Import { rows: schema.batch().rows, schema, files: Vec::new(), n_actors: system.actors.len() };
     for (i, actor) in system.actors.iter().enumerate() {
         let (Some(file), Some(key)) = (&actor.file, &actor.key) else { continue };
-        let reader = Reader { name: &actor.name.value, file, keys: vec![&key.value], time: None, fields: &actor.fields, now_ms };
+        let reader =
+            Reader { name: &actor.name.value, file, keys: vec![&key.value], time: None, fields: &actor.fields, now_ms };
         all.read(i, &reader, sought, told)?;
     }
     for (e, event) in system.events.iter().enumerate() {
-        let Origin::Declared { file: Some(file), time: Some((time, pattern)), roles, fields } = &event.origin else { continue };
+        let Origin::Declared { file: Some(file), time: Some((time, pattern)), roles, fields } = &event.origin else {
+            continue;
+        };
         let reader = Reader {
             name: &event.name.value,
             file,
@@ -81,7 +84,13 @@ struct Reader<'s> {
 }
 
 impl Import {
-    fn read(&mut self, kind: usize, of: &Reader<'_>, sought: &Sought, told: &mut dyn FnMut(&str, u64)) -> Result<(), Error> {
+    fn read(
+        &mut self,
+        kind: usize,
+        of: &Reader<'_>,
+        sought: &Sought,
+        told: &mut dyn FnMut(&str, u64),
+    ) -> Result<(), Error> {
         let file = locate(&of.file.path.value, sought)?;
         let mut wanted = of.keys.clone();
         wanted.extend(of.time.map(|(column, _)| column));
@@ -90,7 +99,7 @@ impl Import {
         let rows = &mut self.rows[kind];
         let mut each = |(line, cells): rows::Row<'_, '_>| {
             summary.rows += 1;
-            if summary.rows % 65_536 == 0 {
+            if summary.rows.is_multiple_of(65_536) {
                 told(of.name, summary.rows);
             }
             let bad = match cells {
@@ -192,7 +201,14 @@ impl Reader<'_> {
         let (keys, rest) = cells.split_at(self.keys.len());
         let (time, fields) = rest.split_at(usize::from(self.time.is_some()));
         for ((key, column), to) in keys.iter().zip(&self.keys).zip(&mut rows.keys) {
-            let found = key.word(|w| if w.is_empty() { false } else { to.push(w); true });
+            let found = key.word(|w| {
+                if w.is_empty() {
+                    false
+                } else {
+                    to.push(w);
+                    true
+                }
+            });
             if found != Some(true) {
                 return Err((key.shown(), format!("a key in `{column}`")));
             }

@@ -6,6 +6,8 @@ mod import;
 mod locate;
 mod moment;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use error::{BadRow, Error};
 pub use import::{FileSummary, Import, import};

@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn moments_are_read_in_every_form() {
         let ms = Some(978_300_760_000);
-        let check = |text: &str, pattern: Option<&str>, expected| assert_eq!(of_text(text, pattern), expected, "{text}");
+        let check =
+            |text: &str, pattern: Option<&str>, expected| assert_eq!(of_text(text, pattern), expected, "{text}");
         check("978300760", None, ms);
         check("978300760000", None, ms);
         check("978300760.5", None, Some(978_300_760_500));

@@ -59,7 +59,8 @@ pub(crate) fn places(file: &Path, found: &[String], wanted: &[&str]) -> Result<V
         return Err(Error::DuplicateColumn { file: file.to_path_buf(), column: twice.1.clone() });
     }
     let place = |w: &&str| {
-        let missing = || Error::MissingColumn { file: file.to_path_buf(), column: w.to_string(), found: found.to_vec() };
+        let missing =
+            || Error::MissingColumn { file: file.to_path_buf(), column: w.to_string(), found: found.to_vec() };
         found.iter().position(|f| f == w).ok_or_else(missing)
     };
     wanted.iter().map(place).collect()
@@ -102,7 +103,10 @@ fn lines(file: &Path, input: Box<dyn Read>, delimiter: char, wanted: &[&str], ea
         for (cell, place) in cells.iter_mut().zip(&places) {
             match std::str::from_utf8(&record[*place]) {
                 Ok(text) => *cell = Cell::Text(text),
-                Err(_) => bad = Some((String::from_utf8_lossy(&record[*place]).chars().take(40).collect(), "UTF-8".to_string())),
+                Err(_) => {
+                    bad =
+                        Some((String::from_utf8_lossy(&record[*place]).chars().take(40).collect(), "UTF-8".to_string()))
+                }
             }
         }
         if !each((line, bad.map_or(Ok(cells), Err))) {
@@ -126,7 +130,8 @@ fn objects(file: &Path, input: Box<dyn Read>, wanted: &[&str], each: Each<'_>) -
         }
         let going = match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) {
             Ok(object) => {
-                let cells: Vec<Cell<'_>> = wanted.iter().map(|w| object.get(*w).map_or(Cell::Missing, of_json)).collect();
+                let cells: Vec<Cell<'_>> =
+                    wanted.iter().map(|w| object.get(*w).map_or(Cell::Missing, of_json)).collect();
                 each((line, Ok(&cells)))
             }
             Err(e) => each((line, Err((e.to_string(), "a JSON object".into())))),

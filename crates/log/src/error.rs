@@ -122,7 +122,9 @@ impl fmt::Display for Error {
                 }
                 write!(f, ": {source}")?;
                 match kept {
-                    Some(seq) => write!(f, "; all records before number {seq} are kept, try again once the cause is gone"),
+                    Some(seq) => {
+                        write!(f, "; all records before number {seq} are kept, try again once the cause is gone")
+                    }
                     None => Ok(()),
                 }
             }

@@ -27,6 +27,6 @@ pub use disk::Disk;
 pub use error::{Damage, Error};
 pub use frame::{FRAME_BYTES_MAX, FRAME_RECORDS_MAX};
 pub use log::{Log, SEGMENT_BYTES_MAX};
-pub use read::{ReadSummary, read};
+pub use read::{ReadSummary, Sink, read};
 pub use recover::Recovered;
 pub use store::Store;

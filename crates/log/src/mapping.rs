@@ -39,7 +39,12 @@ impl Mapping {
                 Kind::Skipped => {}
                 Kind::Changed { field, stored: from, wanted: to } => {
                     let record = stored.records[k].name.clone();
-                    return Err(Error::Changed { record, field: field.clone(), stored: from.clone(), wanted: to.clone() });
+                    return Err(Error::Changed {
+                        record,
+                        field: field.clone(),
+                        stored: from.clone(),
+                        wanted: to.clone(),
+                    });
                 }
                 Kind::Taken { kind, keys, fields } => {
                     out.rows[usize::from(*kind)] = take(rows, keys, fields, &wanted.records[usize::from(*kind)]);

@@ -53,7 +53,8 @@ pub(crate) fn read_until(
     }
     // The last segment that starts at or before the first record asked for.
     let first = segments.iter().rposition(|(_, h)| h.first_seq <= from_seq).unwrap_or(0);
-    let mut pass = Pass { from_seq, until_seq, wanted, summary: ReadSummary { next_seq: from_seq, ..Default::default() } };
+    let mut pass =
+        Pass { from_seq, until_seq, wanted, summary: ReadSummary { next_seq: from_seq, ..Default::default() } };
     let n = segments.len();
     for (i, (mut window, header)) in segments.into_iter().enumerate().skip(first) {
         if pass.segment(&mut window, &header, i + 1 == n, sink)?.is_break() {
@@ -83,7 +84,8 @@ impl Pass<'_> {
         while at < window.len && seq < self.until_seq {
             let next_seq = |n_records: u32| seq + u64::from(n_records);
             // Frames before the first record asked for are passed over unread.
-            if let Some(h) = window.header(at)?.filter(|h| h.first_seq == seq && next_seq(h.n_records) <= self.from_seq) {
+            if let Some(h) = window.header(at)?.filter(|h| h.first_seq == seq && next_seq(h.n_records) <= self.from_seq)
+            {
                 (at, seq) = (at + h.bytes(), next_seq(h.n_records));
                 continue;
             }

@@ -41,7 +41,8 @@ pub(crate) fn recover(store: &mut dyn Store) -> Result<(End, Recovered), Error> 
         if kept < len {
             found.cut_bytes = len - kept;
             found.cut_at = Some((segment, kept));
-            let failed = |source| Error::Store { doing: "cut", segment: Some(segment), kept: Some(end.next_seq), source };
+            let failed =
+                |source| Error::Store { doing: "cut", segment: Some(segment), kept: Some(end.next_seq), source };
             store.truncate(segment, kept).map_err(failed)?;
         }
         found.segments += usize::from(kept > 0);
@@ -91,7 +92,8 @@ fn scan(
     }
     if let Some((at, seq)) = last {
         let (h, payload) = window.frame(at, seq)?.expect("the frame was whole a moment ago");
-        let batch = decode(payload, &header.schema, h.n_records as usize).map_err(|e| damaged(at, Damage::Payload(e)))?;
+        let batch =
+            decode(payload, &header.schema, h.n_records as usize).map_err(|e| damaged(at, Damage::Payload(e)))?;
         end.last_known = batch.rows.iter().flat_map(|r| &r.known).copied().fold(end.last_known, i64::max);
     }
     end.tail = Some((segment, at, header.schema));

@@ -81,8 +81,4 @@ impl<'a> Reader<'a> {
         }
         Ok(value as usize)
     }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        Ok(self.take(N)?.try_into().expect("take gives as many bytes as were asked for"))
-    }
 }

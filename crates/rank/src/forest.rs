@@ -237,7 +237,8 @@ impl Forest {
             base += self.values[at as usize];
             while self.node(at).flags & LEAF == 0 {
                 let next = self.step::<true>(at, &wide);
-                out[self.node(at).column as usize % self.n_columns] += self.values[next as usize] - self.values[at as usize];
+                out[self.node(at).column as usize % self.n_columns] +=
+                    self.values[next as usize] - self.values[at as usize];
                 at = next;
             }
         }

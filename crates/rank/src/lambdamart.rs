@@ -22,11 +22,27 @@ pub const KIND: Kind<dyn Fit> = Kind {
         key("leaves", ParamType::Integer(2, 1_024), "Leaves of a tree; 31 by default."),
         key("learning_rate", ParamType::Number(1e-4, 1.0), "Share of each tree that is added; 0.1 by default."),
         key("rows_in_leaf", ParamType::Integer(1, 1_000_000), "Rows that a leaf has at least; 100 by default."),
-        key("feature_share", ParamType::Number(0.01, 1.0), "Share of the features that each tree may look at; 0.8 by default."),
-        key("truncation", ParamType::Integer(1, 10_000), "Pairs count when one of them is among the best so many; 100 by default."),
-        key("patience", ParamType::Integer(1, 1_000), "Rounds without a better NDCG@10 before it stops; 25 by default."),
+        key(
+            "feature_share",
+            ParamType::Number(0.01, 1.0),
+            "Share of the features that each tree may look at; 0.8 by default.",
+        ),
+        key(
+            "truncation",
+            ParamType::Integer(1, 10_000),
+            "Pairs count when one of them is among the best so many; 100 by default.",
+        ),
+        key(
+            "patience",
+            ParamType::Integer(1, 1_000),
+            "Rounds without a better NDCG@10 before it stops; 25 by default.",
+        ),
         key("l2", ParamType::Number(0.0, 1e6), "Penalty on squared leaf values; 0 by default."),
-        key("objective", ParamType::Choice(&["lambdarank", "binary"]), "lambdarank (by default), or binary: each row for itself."),
+        key(
+            "objective",
+            ParamType::Choice(&["lambdarank", "binary"]),
+            "lambdarank (by default), or binary: each row for itself.",
+        ),
     ],
     it: &LambdaMart,
 };

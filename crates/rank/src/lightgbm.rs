@@ -115,7 +115,15 @@ impl<'d> Booster<'d> {
             let room = buffer.len() as i64;
             // SAFETY: the buffer has as much room as is said; LightGBM says how much it needs.
             check(unsafe {
-                sys::LGBM_BoosterSaveModelToString(self.handle, 0, n_trees as c_int, 0, room, &mut len, buffer.as_mut_ptr().cast())
+                sys::LGBM_BoosterSaveModelToString(
+                    self.handle,
+                    0,
+                    n_trees as c_int,
+                    0,
+                    room,
+                    &mut len,
+                    buffer.as_mut_ptr().cast(),
+                )
             })?;
             if len <= room {
                 buffer.truncate((len - 1).max(0) as usize);

@@ -100,7 +100,12 @@ impl std::fmt::Display for Error {
             Self::Damaged(reason) => write!(f, "the stored model cannot be used: {reason}"),
             Self::Columns { fitted, given } => {
                 let names = |c: &[ColumnSpec]| c.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-                write!(f, "the model was fitted on other columns: it knows [{}], it was given [{}]", names(fitted), names(given))
+                write!(
+                    f,
+                    "the model was fitted on other columns: it knows [{}], it was given [{}]",
+                    names(fitted),
+                    names(given)
+                )
             }
         }
     }

@@ -39,6 +39,20 @@ impl Mask {
         }
     }
 
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.touched.iter().flat_map(|at| {
+            let mut word = self.words[*at as usize];
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros();
+                (word != 0).then(|| {
+                    word &= word - 1;
+                    at * 64 + bit
+                })
+            })
+        })
+    }
+
     /// How many are in the set.
     pub fn count(&self) -> usize {
         self.touched.iter().map(|at| self.words[*at as usize].count_ones() as usize).sum()
@@ -59,6 +73,7 @@ mod tests {
         let mut mask = Mask::default();
         assert!(mask.insert(3) && mask.insert(64) && !mask.insert(3));
         assert_eq!(mask.count(), 2);
+        assert_eq!(mask.iter().collect::<Vec<_>>(), [3, 64]);
         mask.clear();
         assert!(!mask.has(3) && !mask.has(64) && !mask.has(1_000_000));
         assert!(mask.insert(64));

@@ -94,8 +94,11 @@ pub fn run(cli: Cli) -> ExitCode {
 pub fn planned(of: &Of) -> Result<(Home, Plan), Failed> {
     let home = Home::of(&of.system, of.home.as_deref());
     let path = home.file.display().to_string();
-    let source = std::fs::read_to_string(&home.file)
-        .map_err(|e| Failed::Wrong(format!("cannot read the system file {path}: {e}\ngive a folder that holds tamis.toml, or a .toml file")))?;
+    let source = std::fs::read_to_string(&home.file).map_err(|e| {
+        Failed::Wrong(format!(
+            "cannot read the system file {path}: {e}\ngive a folder that holds tamis.toml, or a .toml file"
+        ))
+    })?;
     let (plan, wrong) = tamis_funnel::plan::plan(&source, Registries::default());
     match plan {
         Some(plan) if wrong.is_empty() => Ok((home, plan)),

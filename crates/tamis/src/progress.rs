@@ -51,11 +51,8 @@ impl Default for Bars {
 impl Progress for Bars {
     fn step(&self, name: &str, total: u64) {
         let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::new_spinner() };
-        let shape = if total > 0 {
-            "  {msg:<32} {bar:28} {pos}/{len}  {eta} left"
-        } else {
-            "  {msg:<32} {spinner} {elapsed}"
-        };
+        let shape =
+            if total > 0 { "  {msg:<32} {bar:28} {pos}/{len}  {eta} left" } else { "  {msg:<32} {spinner} {elapsed}" };
         if self.seen {
             bar.set_style(ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
@@ -70,10 +67,10 @@ impl Progress for Bars {
     }
 
     fn advance(&self, n: u64) {
-        if let Ok(current) = self.current.lock() {
-            if let Some(step) = current.as_ref() {
-                step.bar.inc(n);
-            }
+        if let Ok(current) = self.current.lock()
+            && let Some(step) = current.as_ref()
+        {
+            step.bar.inc(n);
         }
     }
 

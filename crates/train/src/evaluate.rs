@@ -24,7 +24,13 @@ use tamis_spec::system::Part;
 const CALIBRATION_EVERY: usize = 10;
 
 /// Evaluates a bundle. `data` must have been seeded from it.
-pub fn evaluate(plan: &Plan, data: &Data, bundle: &Bundle, n_threads: usize, progress: &dyn Progress) -> Result<Report, Error> {
+pub fn evaluate(
+    plan: &Plan,
+    data: &Data,
+    bundle: &Bundle,
+    n_threads: usize,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
     let begin = progress.seconds();
     let mut steps = Vec::new();
     let windows = windows::cut(plan, data)?;
@@ -85,7 +91,14 @@ struct Seen {
     calibration: Vec<(f32, bool)>,
 }
 
-fn run(plan: &Plan, data: &Data, fitted: &Fitted, test: &[Decision], n_threads: usize, progress: &dyn Progress) -> Vec<Seen> {
+fn run(
+    plan: &Plan,
+    data: &Data,
+    fitted: &Fitted,
+    test: &[Decision],
+    n_threads: usize,
+    progress: &dyn Progress,
+) -> Vec<Seen> {
     std::thread::scope(|scope| {
         let shard = |t: usize| {
             let mine: Vec<(usize, Decision)> =
@@ -119,7 +132,7 @@ fn walk(plan: &Plan, data: &Data, fitted: &Fitted, mine: &[(usize, Decision)], p
         for s in 0..plan.system.candidates.len() {
             let rank = match desk.catalogue(s) {
                 [] => place(&desk.found[s], decision.item),
-                scores => rank_of(scores.iter().copied(), decision.item, desk.excluded()),
+                scores => rank_of(scores, decision.item, desk.excluded()),
             };
             seen.alone[s].push(rank);
         }
@@ -137,13 +150,17 @@ fn place(list: &[Scored], item: u32) -> Option<u32> {
     list.iter().position(|s| s.item == item).map(|p| p as u32 + 1)
 }
 
-/// 1 + items with a higher score + items with the same score and a smaller index; none for an item without a score.
-fn rank_of(scores: impl Iterator<Item = f32> + Clone, item: u32, excluded: &Mask) -> Option<u32> {
-    let mine = scores.clone().nth(item as usize).filter(|s| !s.is_nan())?;
-    let before = scores.enumerate().filter(|(i, s)| {
-        (*s > mine || (*s == mine && (*i as u32) < item)) && !excluded.has(*i as u32)
-    });
-    Some(before.count() as u32 + 1)
+/// 1 + items with a higher score + items with the same score and a smaller index, of those that are not excluded; none for an item
+/// without a score.
+fn rank_of(scores: &[f32], item: u32, excluded: &Mask) -> Option<u32> {
+    let mine = scores.get(item as usize).copied().filter(|s| !s.is_nan())?;
+    let (before, after) = scores.split_at(item as usize);
+    // All are counted in one sweep without branches, then the excluded ones, which are few, are taken out again.
+    let all = before.iter().map(|s| u32::from(*s >= mine)).sum::<u32>()
+        + after.iter().map(|s| u32::from(*s > mine)).sum::<u32>();
+    let is_before = |i: u32| scores.get(i as usize).is_some_and(|s| *s > mine || (*s == mine && i < item));
+    let out = excluded.iter().filter(|i| is_before(*i)).count() as u32;
+    Some(all - out + 1)
 }
 
 /// The place of an item in what is shown, then in what re-ranking left out, then in what each stage dropped, the last stage first.
@@ -198,6 +215,7 @@ fn part_seen(decided: &Decided, desk: &Desk, item: u32) -> Vec<PartSeen> {
 /// What every report lays beside the funnel: popular, recent (30 days), and neighbours unless the file has such a source.
 struct Baselines {
     names: Vec<String>,
+    scores: Vec<f32>,
     neighbours: Option<(usize, Vec<Need>, Memo, Vec<Scored>)>,
 }
 
@@ -211,7 +229,7 @@ impl Baselines {
             past.listeners.push((plan.system.decision.each, source));
             neighbours = Some((past.listeners.len() - 1, needs, Memo::default(), Vec::new()));
         }
-        Self { names, neighbours }
+        Self { names, scores: Vec::new(), neighbours }
     }
 
     fn n(&self) -> usize {
@@ -222,8 +240,10 @@ impl Baselines {
         let n_items = scene.actors.tables[scene.plan.system.decision.item].len();
         for (b, need) in tamis_funnel::plan::baseline_needs(&scene.plan.system).iter().take(2).enumerate() {
             let counts = scene.plan.features.answer(need, decision.user, &scene.past.state).counts();
-            let scores = (0..n_items).map(|i| counts.get(i).copied().unwrap_or(0.0) as f32);
-            out[b].push(rank_of(scores, decision.item, excluded));
+            self.scores.clear();
+            self.scores.extend(counts.iter().take(n_items).map(|c| *c as f32));
+            self.scores.resize(n_items, 0.0);
+            out[b].push(rank_of(&self.scores, decision.item, excluded));
         }
         if let Some((at, needs, memo, found)) = &mut self.neighbours {
             let answers: Vec<_> =

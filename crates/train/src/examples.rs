@@ -96,7 +96,8 @@ type Labelled = (Vec<f32>, Vec<f32>, Vec<f32>);
 
 fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize, desk: &mut Desk) -> Labelled {
     let scene = Scene { plan: of.plan, fitted: of.fitted, actors: &of.data.actors, past, clock: &|| 0 };
-    let request = Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
+    let request =
+        Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
     let mut decided = Decided::default();
     retrieve(&scene, &request, desk, 0, &mut decided);
     desk.restart();
@@ -122,8 +123,11 @@ fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize,
 
 /// `n` of the items beside the positive, ascending: those with the smallest hashes, so that the draw depends on the seed alone.
 fn draw(items: &[u32], positive: u32, n: usize, seed: u64) -> Vec<u32> {
-    let mut hashed: Vec<(u64, u32)> =
-        items.iter().filter(|i| **i != positive).map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(0x9E37_79B9_7F4A_7C15)), *i)).collect();
+    let mut hashed: Vec<(u64, u32)> = items
+        .iter()
+        .filter(|i| **i != positive)
+        .map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(0x9E37_79B9_7F4A_7C15)), *i))
+        .collect();
     if n > 0 && n < hashed.len() {
         hashed.select_nth_unstable(n - 1);
     }

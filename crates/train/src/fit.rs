@@ -41,20 +41,27 @@ pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress
     for (s, part) in plan.system.stages.iter().enumerate() {
         let name = &part.name.value;
         let of = Collect { plan, data, fitted: &fitted, stage: s, negatives: plan.system.train.negatives, n_threads };
-        let total = (for_train.len() + for_validate.len()) as u64;
+        let mine = sample(&for_train, part.params.count("decisions").unwrap_or(usize::MAX), plan.system.seed ^ 2);
+        let total = (mine.len() + for_validate.len()) as u64;
         let (mut a, mut b) = timed(progress, &mut steps, &format!("examples for {name}"), total, || {
-            collect(&of, &for_train, &for_validate, progress)
+            collect(&of, &mine, &for_validate, progress)
         });
         if a.groups.is_empty() {
             return Err(Error::TooLittle {
-                what: format!("none of {} decisions has its positive among the candidates of stage {name}", for_train.len()),
+                what: format!(
+                    "none of {} decisions has its positive among the candidates of stage {name}",
+                    for_train.len()
+                ),
                 help: "widen `keep` of the sources or of the stage before, or add a source".into(),
             });
         }
         let columns = columns(plan, data, s, &mut a, &mut b, &mut codebooks);
-        let stage = timed(progress, &mut steps, &format!("fit {name}"), 0, || fit_stage(plan, s, columns, (&a, &b), n_threads))?;
+        let stage = timed(progress, &mut steps, &format!("fit {name}"), 0, || {
+            fit_stage(plan, s, columns, (&a, &b), n_threads)
+        })?;
         let kind = find(plan.registries.models, &part.kind).expect("a planned part's kind is in the registry");
-        let model = kind.it.open(&stage.model, &stage.columns).map_err(|source| Error::Rank { stage: name.clone(), source })?;
+        let model =
+            kind.it.open(&stage.model, &stage.columns).map_err(|source| Error::Rank { stage: name.clone(), source })?;
         fitted.models.push(model);
         for feature in &plan.stages[s] {
             let name = &plan.features.features[*feature].name;
@@ -64,10 +71,13 @@ pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress
     }
     drop(fitted);
     let judged_before_ms = windows.bounds[3];
-    let judged =
-        timed(progress, &mut steps, "sources for the test window", 0, || fit_sources(plan, data, judged_before_ms, n_threads))?;
+    let judged = timed(progress, &mut steps, "sources for the test window", 0, || {
+        fit_sources(plan, data, judged_before_ms, n_threads)
+    })?;
     let known_before_ms = windows.bounds[4];
-    let shipped = timed(progress, &mut steps, "sources on everything", 0, || fit_sources(plan, data, known_before_ms, n_threads))?;
+    let shipped = timed(progress, &mut steps, "sources on everything", 0, || {
+        fit_sources(plan, data, known_before_ms, n_threads)
+    })?;
     let contents = Contents { judged, shipped, stages, codebooks, known_before_ms, judged_before_ms };
     Ok(Trained { contents, steps })
 }
@@ -79,7 +89,10 @@ fn chosen(plan: &Plan, windows: &Windows, decisions: &[Decision]) -> Result<(Vec
     for (name, found) in [("train", &train), ("validate", &validate)] {
         if found.is_empty() {
             return Err(Error::TooLittle {
-                what: format!("the {name} window holds no decision (each `{}`)", plan.system.events[plan.system.decision.each].name.value),
+                what: format!(
+                    "the {name} window holds no decision (each `{}`)",
+                    plan.system.events[plan.system.decision.each].name.value
+                ),
                 help: "give the window a larger share in [split], or loosen [decision] where".into(),
             });
         }
@@ -111,7 +124,8 @@ pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Resu
             Some(key) => match done.iter().find(|(kind, k, _)| *kind == part.kind && k == key) {
                 Some((_, _, bytes)) => bytes.clone(),
                 None => {
-                    let kind = find(plan.registries.sources, &part.kind).expect("a planned part's kind is in the registry");
+                    let kind =
+                        find(plan.registries.sources, &part.kind).expect("a planned part's kind is in the registry");
                     let bytes = Arc::new(kind.it.fit(part, &ask)?);
                     done.push((&part.kind, key, bytes.clone()));
                     bytes
@@ -146,7 +160,14 @@ fn pairs_before(plan: &Plan, data: &Data, event: usize, cut: i64) -> Pairs {
 }
 
 /// The columns of a stage; words become codes, in both sets.
-fn columns(plan: &Plan, data: &Data, stage: usize, a: &mut Rows, b: &mut Rows, books: &mut BTreeMap<String, Codebook>) -> Vec<ColumnSpec> {
+fn columns(
+    plan: &Plan,
+    data: &Data,
+    stage: usize,
+    a: &mut Rows,
+    b: &mut Rows,
+    books: &mut BTreeMap<String, Codebook>,
+) -> Vec<ColumnSpec> {
     let which = &plan.stages[stage];
     let width = which.len();
     let mut out = Vec::new();
@@ -190,7 +211,8 @@ fn fit_stage(
     let fitted = kind.it.fit(&ask).map_err(|source| Error::Rank { stage: name.clone(), source })?;
     let measured = |v: f64| (!v.is_nan()).then_some(v);
     let curve = fitted.curve.iter();
-    let curve = curve.map(|p| (p.round as u64, p.metric.to_string(), measured(p.train), measured(p.validate))).collect();
+    let curve =
+        curve.map(|p| (p.round as u64, p.metric.to_string(), measured(p.train), measured(p.validate))).collect();
     let fit = FitHistory { importance: fitted.importance, curve };
     Ok(FittedStage { name, kind: part.kind.clone(), columns, model: fitted.model, fit })
 }

@@ -11,7 +11,13 @@ pub trait Progress: Sync {
 }
 
 /// Runs one step and notes how long it took.
-pub fn timed<R>(progress: &dyn Progress, steps: &mut Vec<(String, f64)>, name: &str, total: u64, work: impl FnOnce() -> R) -> R {
+pub fn timed<R>(
+    progress: &dyn Progress,
+    steps: &mut Vec<(String, f64)>,
+    name: &str,
+    total: u64,
+    work: impl FnOnce() -> R,
+) -> R {
     progress.step(name, total);
     let from = progress.seconds();
     let out = work();

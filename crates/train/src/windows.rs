@@ -98,7 +98,14 @@ fn fulfilled(plan: &Plan, data: &Data, all: Vec<Decision>) -> Vec<Decision> {
             if end == start {
                 break;
             }
-            fold(&plan.features.cells, &data.actors, &mut state, (&data.events, event, start..end), &mut buffers, &mut |_, _, _, _| {});
+            fold(
+                &plan.features.cells,
+                &data.actors,
+                &mut state,
+                (&data.events, event, start..end),
+                &mut buffers,
+                &mut |_, _, _, _| {},
+            );
             next[event] = end;
         }
         state.advance(d.now);
@@ -133,7 +140,8 @@ impl Windows {
         let known: Vec<i64> = data.events.iter().map(|at| data.events.known(at)).collect();
         let window = |w: usize| {
             let mine = self.of(w, decisions);
-            let (a, b) = (known.partition_point(|k| *k < self.bounds[w]), known.partition_point(|k| *k < self.bounds[w + 1]));
+            let (a, b) =
+                (known.partition_point(|k| *k < self.bounds[w]), known.partition_point(|k| *k < self.bounds[w + 1]));
             let time = |i: usize| known.get(i).map(|t| format_time(*t)).unwrap_or_default();
             Window {
                 events: self.n_events[w],

@@ -8,8 +8,13 @@ use tamis_spec::expr::Call;
 use tamis_spec::kind::Kind;
 use tamis_spec::time::DAY_MS;
 
-pub(super) const KIND: Kind<dyn Function> =
-    Kind { name: "age", about: "Days from a moment to the decision; negative when it is still to come.", example: "age(movie.released)", params: &[], it: &Age };
+pub(super) const KIND: Kind<dyn Function> = Kind {
+    name: "age",
+    about: "Days from a moment to the decision; negative when it is still to come.",
+    example: "age(movie.released)",
+    params: &[],
+    it: &Age,
+};
 
 struct Age;
 impl Function for Age {

@@ -47,8 +47,12 @@ pub(super) fn pair(call: &Call, measure: Measure, cx: &mut Cx<'_>) -> Result<Nod
         (Eval::Sets(x), Eval::Sets(y)) => {
             Ok(Node::number(per, OfSets { still: x, moving: y, one: false, measure, fixed: a.per == Per::Decision }))
         }
-        (Eval::Vectors(a), Eval::Vectors(b)) if measure != Measure::Overlap => Ok(Node::number(per, OfVectors { a, b, measure })),
-        (Eval::Sets(_), _) => Err(call::wrong(&call.name.0, call.args[1].span.clone(), "tags like the first argument", b.ty.name())),
+        (Eval::Vectors(a), Eval::Vectors(b)) if measure != Measure::Overlap => {
+            Ok(Node::number(per, OfVectors { a, b, measure }))
+        }
+        (Eval::Sets(_), _) => {
+            Err(call::wrong(&call.name.0, call.args[1].span.clone(), "tags like the first argument", b.ty.name()))
+        }
         (Eval::Vectors(_), _) if measure != Measure::Overlap => {
             Err(call::wrong(&call.name.0, call.args[1].span.clone(), "a vector like the first argument", b.ty.name()))
         }
@@ -132,7 +136,8 @@ impl Numbers for OfSets {
                             made.clear();
                             let norm = still_norm(still, self.measure);
                             *o = compare_sets(still, norm, &self.moving.set(at, row, moving), self.measure);
-                            (still.clear(), moving.clear());
+                            still.clear();
+                            moving.clear();
                         }
                     }
                 });

@@ -31,7 +31,9 @@ impl Function for Mean {
 
 fn latest(of: &Aggregate<'_>, n: usize, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
     if let Some(e) = call::named(call, "within").or(call::named(call, "half_life")) {
-        return Err(Diagnostic::new(e.span.clone(), "`last` and a span of time exclude each other").help("keep one of them"));
+        return Err(
+            Diagnostic::new(e.span.clone(), "`last` and a span of time exclude each other").help("keep one of them")
+        );
     }
     let cell = of.cell(What::Latest { n }, Value::Number(&call.args[0]), cx)?;
     Ok(of.node(cell, cx, |state, cell, key, _| match state.latest(cell, key) {

@@ -50,7 +50,7 @@ struct Empty {
 impl Numbers for Empty {
     fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
         let n = if self.per == Per::Decision { 1 } else { out.len() };
-        for row in 0..n {
+        for (row, o) in out.iter_mut().enumerate().take(n) {
             let empty = match &self.of {
                 Eval::Ids(of) => crate::eval::with_ids(of.as_ref(), at, |slot| slot.get(row)) == MISSING,
                 Eval::Sets(of) => at.scratch.set(|buffer| of.set(at, row, buffer).ids.is_empty()),
@@ -59,7 +59,7 @@ impl Numbers for Empty {
                 Eval::Lists(of) => of.list(at).is_empty(),
                 Eval::Numbers(_) | Eval::Times(_) => false,
             };
-            out[row] = f32::from(empty);
+            *o = f32::from(empty);
         }
         if n < out.len() {
             let value = out[0];

@@ -8,8 +8,13 @@ use tamis_spec::expr::Call;
 use tamis_spec::kind::Kind;
 use tamis_spec::time::{DAY_MS, civil};
 
-pub(super) const KIND: Kind<dyn Function> =
-    Kind { name: "month", about: "The month of a moment in UTC, 1 to 12.", example: "month(now)", params: &[], it: &Month };
+pub(super) const KIND: Kind<dyn Function> = Kind {
+    name: "month",
+    about: "The month of a moment in UTC, 1 to 12.",
+    example: "month(now)",
+    params: &[],
+    it: &Month,
+};
 
 struct Month;
 impl Function for Month {

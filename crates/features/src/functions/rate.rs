@@ -24,7 +24,8 @@ impl Function for Rate {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 1, &["by", "within", "half_life", "prior", "expected"], false)?;
         let Tree::Binary(Binary::Divide, above, below) = &call.args[0].node else {
-            return Err(Diagnostic::new(call.args[0].span.clone(), "`rate` takes one event per another").help("for example rate(click / impression, by = item)"));
+            return Err(Diagnostic::new(call.args[0].span.clone(), "`rate` takes one event per another")
+                .help("for example rate(click / impression, by = item)"));
         };
         let what = aggregate::window(call)?;
         let prior = call::number(call, "prior", 0.0, 1e9)?.unwrap_or(0.0);

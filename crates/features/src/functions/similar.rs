@@ -40,7 +40,10 @@ impl Function for Similar {
         };
         let what = what.ok_or_else(|| {
             let item = &cx.system.actors[cx.system.decision.item].name.value;
-            Diagnostic::new(call.args[1].span.clone(), format!("`similar` takes a list of `{item}` and tags or a vector of `{item}`"))
+            Diagnostic::new(
+                call.args[1].span.clone(),
+                format!("`similar` takes a list of `{item}` and tags or a vector of `{item}`"),
+            )
         })?;
         Ok(Node::number(Per::Candidate, ToList { list, what, actor, best }))
     }

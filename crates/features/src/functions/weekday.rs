@@ -8,8 +8,13 @@ use tamis_spec::expr::Call;
 use tamis_spec::kind::Kind;
 use tamis_spec::time::DAY_MS;
 
-pub(super) const KIND: Kind<dyn Function> =
-    Kind { name: "weekday", about: "The day of the week of a moment in UTC, Monday 0 to Sunday 6.", example: "weekday(now) >= 5", params: &[], it: &Weekday };
+pub(super) const KIND: Kind<dyn Function> = Kind {
+    name: "weekday",
+    about: "The day of the week of a moment in UTC, Monday 0 to Sunday 6.",
+    example: "weekday(now) >= 5",
+    params: &[],
+    it: &Weekday,
+};
 
 struct Weekday;
 impl Function for Weekday {

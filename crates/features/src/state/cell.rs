@@ -109,7 +109,8 @@ impl Cell {
             Self::Totals(v) => v[key] += f64::from(value),
             Self::Decays { half_life_ms, values } => {
                 let (sum, at) = &mut values[key];
-                let faded = if *sum == 0.0 { 0.0 } else { *sum * (-((time - *at) as f64) / *half_life_ms as f64).exp2() };
+                let faded =
+                    if *sum == 0.0 { 0.0 } else { *sum * (-((time - *at) as f64) / *half_life_ms as f64).exp2() };
                 (*sum, *at) = (faded + f64::from(value), time);
             }
             Self::LastNumbers(v) => v[key] = value,
@@ -124,10 +125,10 @@ impl Cell {
     /// Takes in the moment of an event.
     #[inline]
     pub(super) fn add_time(&mut self, key: usize, time: i64) {
-        if let Self::Times { first, values } = self {
-            if !*first || values[key] == i64::MIN {
-                values[key] = time;
-            }
+        if let Self::Times { first, values } = self
+            && (!*first || values[key] == i64::MIN)
+        {
+            values[key] = time;
         }
     }
 
@@ -164,7 +165,8 @@ impl Cell {
             Self::Times { values, .. } => values.capacity() * 8,
             Self::Latest { values, counts, .. } => (values.capacity() + counts.capacity()) * 4,
             Self::Histograms { rows, .. } => {
-                rows.capacity() * 56 + rows.iter().map(|r| r.ids.capacity() * 4 + r.weights.capacity() * 4).sum::<usize>()
+                rows.capacity() * 56
+                    + rows.iter().map(|r| r.ids.capacity() * 4 + r.weights.capacity() * 4).sum::<usize>()
             }
             Self::Lists { rows, .. } => rows.capacity() * 24 + rows.iter().map(|r| r.capacity() * 16).sum::<usize>(),
         }

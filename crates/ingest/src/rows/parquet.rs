@@ -6,7 +6,8 @@ use crate::error::Error;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -62,9 +63,9 @@ fn cell<'a>(array: &'a dyn Array, row: usize) -> Cell<'a> {
         DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row)),
         DataType::Utf8View => Cell::Text(array.as_string_view().value(row)),
         DataType::Timestamp(unit, _) => Cell::Time(moment(array, unit, row)),
-        DataType::Date32 => {
-            Cell::Time(i64::from(array.as_primitive::<arrow::datatypes::Date32Type>().value(row)) * tamis_spec::time::DAY_MS)
-        }
+        DataType::Date32 => Cell::Time(
+            i64::from(array.as_primitive::<arrow::datatypes::Date32Type>().value(row)) * tamis_spec::time::DAY_MS,
+        ),
         DataType::Dictionary(_, _) => {
             let keys = array.as_any_dictionary();
             // The values outlive the row: they belong to the array.

@@ -1,7 +1,7 @@
 //! Fitting the logistic model: how columns enter, the loss and its gradient, and the weights back in their columns.
 
-use super::{Column, Weights};
 use super::solve::{Problem, minimise};
+use super::{Column, Grid, Weights};
 use crate::model::{Error, Examples, FitAsk};
 
 /// Rows whose gradients are added up at a time: the sums, and so the model, do not depend on the number of threads.
@@ -9,8 +9,11 @@ const CHUNK: usize = 16_384;
 /// Values that quantiles are taken from.
 const QUANTILE_ROWS_MAX: usize = 50_000;
 
-/// The model, and by iteration the log loss on the rows it learns from and on those it is watched on.
-pub(super) fn fit(ask: &FitAsk<'_>) -> Result<(Weights, Vec<(usize, f64, f64)>), Error> {
+/// By iteration: the penalised log loss on the rows it learns from, and the log loss on those it is watched on.
+type Curve = Vec<(usize, f64, f64)>;
+
+/// The model and how it came about.
+pub(super) fn fit(ask: &FitAsk<'_>) -> Result<(Weights, Curve), Error> {
     let positives = ask.train.labels.iter().filter(|l| **l > 0.0).count();
     if positives == 0 || positives == ask.train.labels.len() {
         let what = if positives == 0 { "no positive" } else { "no negative" };
@@ -58,6 +61,7 @@ fn columns(of: &Examples<'_>, bins: usize) -> Vec<Column> {
             weight: 0.0,
             codes: Vec::new(),
             average: 0.0,
+            grid: Grid::default(),
         };
         if empty.categories.is_some() {
             return empty;
@@ -71,14 +75,16 @@ fn columns(of: &Examples<'_>, bins: usize) -> Vec<Column> {
         let mut edges = Vec::new();
         if bins > 1 {
             let step = n.div_ceil(QUANTILE_ROWS_MAX).max(1);
-            let mut some: Vec<f32> = (0..n).step_by(step).map(|i| of.rows[i * d + c]).filter(|x| x.is_finite()).collect();
+            let mut some: Vec<f32> =
+                (0..n).step_by(step).map(|i| of.rows[i * d + c]).filter(|x| x.is_finite()).collect();
             some.sort_unstable_by(f32::total_cmp);
             if !some.is_empty() {
                 edges = (1..bins).map(|b| some[b * some.len() / bins]).collect();
                 edges.dedup();
             }
         }
-        Column { mean: mean as f32, scale, edges, ..empty }
+        let grid = Grid::new(&edges);
+        Column { mean: mean as f32, scale, edges, grid, ..empty }
     };
     (0..d).map(column).collect()
 }
@@ -107,7 +113,8 @@ struct Data<'e> {
 impl<'e> Data<'e> {
     fn new(of: &'e Examples<'e>, columns: &[Column]) -> Self {
         let d = columns.len().max(1);
-        let codes = of.rows.iter().enumerate().map(|(i, x)| columns[i % d].code(*x).min(u16::MAX as usize) as u16).collect();
+        let codes =
+            of.rows.iter().enumerate().map(|(i, x)| columns[i % d].code(*x).min(u16::MAX as usize) as u16).collect();
         let total_weight = of.weights.map_or(of.labels.len() as f64, |w| w.iter().map(|w| f64::from(*w)).sum());
         Self { of, codes, total_weight }
     }
@@ -122,7 +129,14 @@ impl<'e> Data<'e> {
     }
 
     /// Mean log loss at `w`; adds its gradient, which is zero before, if wanted.
-    fn loss(&self, w: &[f64], columns: &[Column], offsets: &[usize], gradient: Option<&mut [f64]>, n_threads: usize) -> f64 {
+    fn loss(
+        &self,
+        w: &[f64],
+        columns: &[Column],
+        offsets: &[usize],
+        gradient: Option<&mut [f64]>,
+        n_threads: usize,
+    ) -> f64 {
         let n = self.of.labels.len();
         let chunks: Vec<(usize, usize)> = (0..n).step_by(CHUNK).map(|a| (a, n.min(a + CHUNK))).collect();
         let wanted = gradient.is_some();
@@ -138,7 +152,14 @@ impl<'e> Data<'e> {
         loss / self.total_weight
     }
 
-    fn chunk(&self, w: &[f32], columns: &[Column], offsets: &[usize], (a, b): (usize, usize), wanted: bool) -> (f64, Vec<f64>) {
+    fn chunk(
+        &self,
+        w: &[f32],
+        columns: &[Column],
+        offsets: &[usize],
+        (a, b): (usize, usize),
+        wanted: bool,
+    ) -> (f64, Vec<f64>) {
         let d = columns.len();
         let mut gradient = vec![0.0f64; if wanted { w.len() } else { 0 }];
         let mut z = vec![0.0f32; d];
@@ -172,7 +193,8 @@ fn in_threads<I: Sync, O: Send>(inputs: &[I], n_threads: usize, f: impl Fn(&I) -
     let n_threads = n_threads.clamp(1, inputs.len().max(1));
     let mut out: Vec<(usize, O)> = std::thread::scope(|scope| {
         let f = &f;
-        let work = |t: usize| move || (t..inputs.len()).step_by(n_threads).map(|i| (i, f(&inputs[i]))).collect::<Vec<_>>();
+        let work =
+            |t: usize| move || (t..inputs.len()).step_by(n_threads).map(|i| (i, f(&inputs[i]))).collect::<Vec<_>>();
         let running: Vec<_> = (0..n_threads).map(|t| scope.spawn(work(t))).collect();
         running.into_iter().flat_map(|r| r.join().expect("a gradient does not panic")).collect()
     });

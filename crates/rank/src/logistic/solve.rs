@@ -51,7 +51,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Minimises from `w` on. `told`: the iteration, the weights and the whole value after each.
-pub(super) fn minimise(of: &Problem<'_>, mut w: Vec<f64>, iterations: usize, told: &mut dyn FnMut(usize, &[f64], f64)) -> Vec<f64> {
+pub(super) fn minimise(
+    of: &Problem<'_>,
+    mut w: Vec<f64>,
+    iterations: usize,
+    told: &mut dyn FnMut(usize, &[f64], f64),
+) -> Vec<f64> {
     let n = w.len();
     let mut gradient = vec![0.0; n];
     let mut value = of.at(&w, &mut gradient);
@@ -61,14 +66,21 @@ pub(super) fn minimise(of: &Problem<'_>, mut w: Vec<f64>, iterations: usize, tol
         let mut direction = direction(&slope, &memory);
         // A step may not go against the slope: such coordinates stand still.
         if of.l1 > 0.0 {
-            direction.iter_mut().zip(&slope).for_each(|(d, s)| if *d * *s >= 0.0 { *d = 0.0 });
+            direction.iter_mut().zip(&slope).for_each(|(d, s)| {
+                if *d * *s >= 0.0 {
+                    *d = 0.0
+                }
+            });
         }
         let descent = dot(&direction, &slope);
         if descent >= 0.0 {
             break;
         }
         let first = if memory.is_empty() { 1.0 / dot(&slope, &slope).sqrt().max(1.0) } else { 1.0 };
-        let Some((next, next_value, next_gradient)) = search(of, (&w, value), (&slope, &direction, descent), first) else { break };
+        let Some((next, next_value, next_gradient)) = search(of, (&w, value), (&slope, &direction, descent), first)
+        else {
+            break;
+        };
         let s: Vec<f64> = next.iter().zip(&w).map(|(a, b)| a - b).collect();
         let y: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(a, b)| a - b).collect();
         let sy = dot(&s, &y);
@@ -111,7 +123,12 @@ fn direction(slope: &[f64], memory: &[(Vec<f64>, Vec<f64>, f64)]) -> Vec<f64> {
 type Step = (Vec<f64>, f64, Vec<f64>);
 
 /// Halves the step until the value falls enough (Armijo); with L1, weights do not cross zero within a step.
-fn search(of: &Problem<'_>, (w, value): (&[f64], f64), (slope, direction, descent): (&[f64], &[f64], f64), first: f64) -> Option<Step> {
+fn search(
+    of: &Problem<'_>,
+    (w, value): (&[f64], f64),
+    (slope, direction, descent): (&[f64], &[f64], f64),
+    first: f64,
+) -> Option<Step> {
     let mut step = first;
     for _ in 0..30 {
         let mut next: Vec<f64> = w.iter().zip(direction).map(|(w, d)| w + step * d).collect();

@@ -202,6 +202,11 @@ pub(super) const STAGES: Sort = Sort {
         NAME,
         KEEP,
         optional("optimise", ParamType::Text, "The metric that choices are made by: `recall@200`, `ndcg@10`."),
+        optional(
+            "decisions",
+            ParamType::Integer(1, 100_000_000),
+            "It learns from at most so many of `[train]`'s decisions; all by default.",
+        ),
         optional("features", ParamType::Texts, "The features it reads; by default all."),
     ],
 };

@@ -33,7 +33,9 @@ const SHOWN: usize = 8;
 pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let watch = Stopwatch::default();
     let dir = a.dir.clone().unwrap_or_else(|| std::env::temp_dir().join("tamis-demo"));
-    let write = |e: std::io::Error| Failed::Wrong(format!("cannot write the shop to {}: {e}; give another place with --dir", dir.display()));
+    let write = |e: std::io::Error| {
+        Failed::Wrong(format!("cannot write the shop to {}: {e}; give another place with --dir", dir.display()))
+    };
     // What an earlier demo derived goes; a folder that is not a demo's is left alone.
     if dir.join("tamis.toml").exists() && dir.join("impressions.csv").exists() {
         std::fs::remove_dir_all(&dir).map_err(write)?;
@@ -65,7 +67,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let clock = From { start_ms: log.last_known().max(0) + 60_000, watch: Stopwatch::default() };
     let engine = Engine::open(plan, bundle, log, Box::new(clock), &mut |_| {})?;
     before_and_after(&engine, &world)?;
-    println!("\n{:.0} s in all. Look further:\n  tamis serve {d} --clock log\n  tamis evaluate {d} --report report.html", watch.seconds(), d = dir.display());
+    println!(
+        "\n{:.0} s in all. Look further:\n  tamis serve {d} --clock log\n  tamis evaluate {d} --report report.html",
+        watch.seconds(),
+        d = dir.display()
+    );
     if let Some(address) = a.serve {
         serve_blocking(Arc::new(engine), address, |at| println!("serving on http://{at}"))
             .map_err(|e| Failed::Wrong(format!("cannot serve on {address}: {e}")))?;

@@ -62,14 +62,19 @@ pub(super) fn text(report: &Report) -> String {
     let mut line = |name: &str, metrics: &tamis_observe::report::Named<tamis_observe::bootstrap::Metric>| {
         let _ = write!(out, "{name:<22}");
         for m in shown {
-            let cell = metrics.get(m).map(|m| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high)).unwrap_or_default();
+            let cell =
+                metrics.get(m).map(|m| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high)).unwrap_or_default();
             let _ = write!(out, "{cell:>26}");
         }
         out.push('\n');
     };
     line("the funnel", &report.metrics);
     report.baselines.0.iter().for_each(|(name, metrics)| line(name, metrics));
-    let _ = writeln!(out, "\n{:<22}{:>8}{:>8}{:>9}{:>9}{:>10}{:>10}", "part", "in", "out", "recall", "lost", "p50 µs", "p99 µs");
+    let _ = writeln!(
+        out,
+        "\n{:<22}{:>8}{:>8}{:>9}{:>9}{:>10}{:>10}",
+        "part", "in", "out", "recall", "lost", "p50 µs", "p99 µs"
+    );
     for p in &report.funnel {
         let _ = writeln!(
             out,

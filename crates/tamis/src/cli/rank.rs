@@ -65,7 +65,13 @@ pub(super) fn text(user: &str, response: &RankResponse) -> String {
         let name: String = title(i).chars().take(width).collect();
         let sources: Vec<String> = i.sources.iter().map(|s| format!("{} {}", s.name, s.rank)).collect();
         let why = i.why.iter().flatten().take(3).map(|w| format!("{} {:+.2}", w.feature, w.contribution));
-        let _ = writeln!(out, "\n{:>3}  {name:<width$}  {:>8.3}   {}", i.position, i.score, why.collect::<Vec<_>>().join(", "));
+        let _ = writeln!(
+            out,
+            "\n{:>3}  {name:<width$}  {:>8.3}   {}",
+            i.position,
+            i.score,
+            why.collect::<Vec<_>>().join(", ")
+        );
         let _ = writeln!(out, "     {:<width$}             from {}", "", sources.join(", "));
     }
     let micros: u64 = response.trace.iter().map(|p| p.micros).sum();

@@ -36,7 +36,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
         let out = serde_json::json!({"system": plan.system.name.value, "bundle": bundle.name, "dir": bundle.dir, "seconds": seconds, "peak_resident_bytes": peak, "steps": steps});
         println!("{out}");
     } else {
-        println!("bundle {} of {} in {seconds:.1} s, peak memory {} MB", bundle.name, plan.system.name.value, peak / 1_000_000);
+        println!(
+            "bundle {} of {} in {seconds:.1} s, peak memory {} MB",
+            bundle.name,
+            plan.system.name.value,
+            peak / 1_000_000
+        );
         println!("next: tamis evaluate {}", a.of.system.display());
     }
     Ok(())
@@ -45,7 +50,13 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
 type Steps = Vec<(String, f64)>;
 
 /// Imports what is new, trains, writes the bundle.
-pub(super) fn train(home: &Home, plan: &Plan, n_threads: usize, bars: &Bars, quiet: bool) -> Result<(Bundle, Steps), Failed> {
+pub(super) fn train(
+    home: &Home,
+    plan: &Plan,
+    n_threads: usize,
+    bars: &Bars,
+    quiet: bool,
+) -> Result<(Bundle, Steps), Failed> {
     let from = bars.seconds();
     bring_in(home, plan, bars, quiet)?;
     let mut steps = vec![("import".to_string(), bars.seconds() - from)];
@@ -55,8 +66,9 @@ pub(super) fn train(home: &Home, plan: &Plan, n_threads: usize, bars: &Bars, qui
     let trained = tamis_train::train(plan, &data, n_threads, bars)?;
     steps.extend(trained.steps);
     let bundles = home.bundles();
-    std::fs::create_dir_all(&bundles)
-        .map_err(|e| Failed::Wrong(format!("cannot create {}: {e}; give another place with --home", bundles.display())))?;
+    std::fs::create_dir_all(&bundles).map_err(|e| {
+        Failed::Wrong(format!("cannot create {}: {e}; give another place with --home", bundles.display()))
+    })?;
     let bundle = tamis_funnel::bundle::write(&bundles, plan, &data.actors, &trained.contents)?;
     Ok((bundle, steps))
 }
@@ -78,7 +90,8 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
     let mut wanted = Imported { schema: schema_of(&plan.system), ..Imported::default() };
     for path in paths(plan) {
         let file = locate(path, &sought)?;
-        let about = std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
+        let about =
+            std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
         let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
         wanted.files.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
     }
@@ -86,7 +99,10 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
     let disk = Disk::open(&home.log())?;
     let (log, recovered) = Log::open(disk)?;
     if recovered.cut_bytes > 0 && !quiet {
-        eprintln!("the log ended in the middle of a frame: {} bytes that nobody was told were kept have been cut", recovered.cut_bytes);
+        eprintln!(
+            "the log ended in the middle of a frame: {} bytes that nobody was told were kept have been cut",
+            recovered.cut_bytes
+        );
     }
     let of_files = known.as_ref().map_or(0, |k| k.records);
     let same = known.as_ref().is_some_and(|k| k.files == wanted.files && k.schema == wanted.schema);
@@ -104,7 +120,8 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
     }
     drop(log);
     // The log holds what files said and nothing else, whole or in part: it is made anew.
-    std::fs::remove_dir_all(home.log()).map_err(|e| Failed::Wrong(format!("cannot empty {}: {e}", home.log().display())))?;
+    std::fs::remove_dir_all(home.log())
+        .map_err(|e| Failed::Wrong(format!("cannot empty {}: {e}", home.log().display())))?;
     let (mut log, _) = Log::open(Disk::open(&home.log())?)?;
     bars.step("read files", 0);
     let mut read = import(&plan.system, &sought, now_ms(), &mut |_, _| {})?;
@@ -121,7 +138,8 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
     }
     wanted.records = log.next_seq();
     let text = serde_json::to_vec_pretty(&wanted).expect("an import is plain data");
-    std::fs::write(home.import(), text).map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
+    std::fs::write(home.import(), text)
+        .map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
 }
 
 fn paths(plan: &Plan) -> impl Iterator<Item = &str> {

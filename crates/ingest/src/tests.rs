@@ -1,0 +1,208 @@
+//! Good files and bad ones: what becomes of them, and what is said.
+
+use crate::{Error, Import, Sought, import};
+use std::io::Write;
+use std::path::Path;
+use tamis_spec::batch::Column;
+use tamis_spec::system::System;
+use tamis_spec::system::read::{PartKind, Vocabulary, read};
+
+const NOW: i64 = 1_000_000_000_000;
+
+fn system(events_file: &str, more: &str) -> System {
+    let text = format!(
+        r#"
+[system]
+name = "shop"
+[actors.user]
+from = "users.csv"
+key = "id"
+fields = {{ age = "number", likes = "tags" }}
+[actors.item]
+[events.view]
+from = "{events_file}"
+time = "at"
+actors = {{ user = "user", item = "item" }}
+fields = {{ stars = "number", word = "category" }}
+bad_rows = 0.4
+{more}
+[decision]
+each = "view"
+for = "user"
+item = "item"
+[split]
+sources = 0.6
+train = 0.2
+validate = 0.1
+test = 0.1
+[[candidates]]
+kind = "some"
+keep = 1
+[[stages]]
+kind = "any"
+keep = 1
+"#
+    );
+    let kind = |name| PartKind { name, about: "", example: "", params: &[] };
+    let vocabulary = Vocabulary { candidates: vec![kind("some")], stages: vec![kind("any")], ..Vocabulary::default() };
+    let (system, wrong) = read(&text, &vocabulary);
+    assert_eq!(wrong, []);
+    system.expect("it has no mistakes")
+}
+
+const USERS: &str = "id,age,likes\n1,20,a|b\n2,,\n";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        for (name, bytes) in files {
+            std::fs::write(dir.path().join(name), bytes).expect("a file for the test");
+        }
+        Self(dir)
+    }
+
+    fn import(&self, events_file: &str) -> Result<Import, Error> {
+        self.import_with(events_file, "")
+    }
+
+    fn import_with(&self, events_file: &str, more: &str) -> Result<Import, Error> {
+        let sought = Sought { folder: self.path().to_path_buf(), data: None };
+        import(&system(events_file, more), &sought, NOW, &mut |_, _| {})
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// `user item stars` of the events, in the order in which they are handed over.
+fn events(import: &mut Import) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut known = i64::MIN;
+    let done: Result<(), ()> = import.batches(|batch| {
+        let mut next = vec![0; batch.rows.len()];
+        for &kind in &batch.order {
+            let (rows, row) = (&batch.rows[kind as usize], next[kind as usize]);
+            next[kind as usize] += 1;
+            assert!(rows.known[row] >= known, "`known` never decreases");
+            known = rows.known[row];
+            if kind == 2 {
+                let Column::Numbers(stars) = &rows.fields[0] else { panic!("stars are numbers") };
+                out.push(format!("{} {} {}", rows.keys[0].get(row), rows.keys[1].get(row), stars[row]));
+            }
+        }
+        Ok(())
+    });
+    done.expect("nothing stops it");
+    out
+}
+
+#[test]
+fn events_come_in_the_order_in_which_they_happened_after_their_actors() {
+    let csv = b"user,item,at,stars,word\n1,x,300,3,\n2,y,100,1,p\n1,z,300,4,q\n3,x,200,2,\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv", csv)]);
+    let mut read = folder.import("views.csv").expect("good files");
+    assert_eq!(read.n_records(), 6);
+    assert_eq!(events(&mut read), ["2 y 1", "3 x 2", "1 x 3", "1 z 4"]);
+    let summary = &read.files[1];
+    assert_eq!((summary.rows, summary.bad, summary.span_ms), (4, 0, Some((100_000, 300_000))));
+    assert_eq!(summary.unknown_actors, 1, "user 3 has no row of their own; items have no file and are not counted");
+}
+
+#[test]
+fn all_formats_say_the_same() {
+    let csv = b"user,item,at,stars,word\n1,x,100,3,p\n2,y,200,,\n".to_vec();
+    let tsv = String::from_utf8_lossy(&csv).replace(',', "\t").into_bytes();
+    let json = b"{\"user\": 1, \"item\": \"x\", \"at\": 100, \"stars\": 3, \"word\": \"p\"}\n{\"user\": \"2\", \"item\": \"y\", \"at\": \"1970-01-01T00:03:20Z\"}\n".to_vec();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(&csv).expect("memory");
+    let gz = gz.finish().expect("memory");
+    let zst = zstd::encode_all(&csv[..], 3).expect("memory");
+    let files = [("a.csv", csv), ("a.tsv", tsv), ("a.jsonl", json), ("a.csv.gz", gz), ("a.csv.zst", zst)];
+    for (name, bytes) in files {
+        let folder = Folder::new(&[("users.csv", USERS.as_bytes()), (name, &bytes)]);
+        let mut read = folder.import(name).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(events(&mut read), ["1 x 3", "2 y NaN"], "{name}");
+    }
+}
+
+#[test]
+fn parquet_says_the_same() {
+    use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+    use std::sync::Arc;
+    let columns: Vec<(&str, Arc<dyn arrow::array::Array>)> = vec![
+        ("user", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("item", Arc::new(StringArray::from(vec!["x", "y"]))),
+        ("at", Arc::new(Int64Array::from(vec![100, 200]))),
+        ("stars", Arc::new(Float64Array::from(vec![Some(3.0), None]))),
+        ("word", Arc::new(StringArray::from(vec![Some("p"), None]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes())]);
+    let file = std::fs::File::create(folder.path().join("a.parquet")).expect("a file for the test");
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("rows");
+    writer.close().expect("a footer");
+    let mut read = folder.import("a.parquet").expect("a good file");
+    assert_eq!(events(&mut read), ["1 x 3", "2 y NaN"]);
+}
+
+#[test]
+fn a_bad_row_is_counted_and_shown_with_its_line() {
+    let check = |bytes: &[u8], expected: &str| {
+        let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("v.csv", bytes)]);
+        let mut read = folder.import("v.csv").unwrap_or_else(|e| panic!("{expected}: {e}"));
+        let said = read.files[1].examples.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let said = said.replace(&format!("{}/", folder.path().display()), "");
+        assert_eq!(said, expected);
+        assert_eq!(events(&mut read), ["1 x 3", "2 y 4"], "nothing of a bad row is left");
+    };
+    let head = b"user,item,at,stars,word\n1,x,100,3,p\n";
+    let tail = b"2,y,200,4,q\n";
+    let file = |middle: &[u8]| [head, middle, &tail[..]].concat();
+    check(&file(b"1,x,100,many,p\n"), "v.csv:3: expected a number in `stars`, found `many`");
+    check(&file(b"1,x,soon,3,p\n"), "v.csv:3: expected a time in `at`, found `soon`");
+    check(&file(b"1,x,2000000000000,3,p\n"), "v.csv:3: expected a time in the past in `at`, found `2000000000000`");
+    check(&file(b",x,100,3,p\n"), "v.csv:3: expected a key in `user`, found nothing");
+    check(&file(b"1,x,100,3,\xff\xfe\n"), "v.csv:3: expected UTF-8, found \u{fffd}\u{fffd}");
+    check(&[head, &tail[..], b"1,x,10"].concat(), "v.csv:4: expected 5 fields, found 3 fields");
+}
+
+#[test]
+fn a_wrong_file_is_refused_and_said_why() {
+    let check = |name: &str, bytes: &[u8], expected: &str| {
+        let folder = Folder::new(&[("users.csv", USERS.as_bytes()), (name, bytes)]);
+        let said = match folder.import(name) {
+            Ok(_) => "nothing".to_string(),
+            Err(e) => e.to_string().replace(&format!("{}/", folder.path().display()), ""),
+        };
+        assert!(said.contains(expected), "{name}: {said}");
+    };
+    let good = b"user,item,at,stars,word\n1,x,100,3,p\n";
+    check("v.csv", b"usr,item,at,stars,word\n1,x,100,3,p\n", "v.csv has no column `user`; did you mean `usr`?");
+    check("v.csv", b"user,item,at,user,word\n1,x,100,3,p\n", "v.csv: two columns are called `user`");
+    check("v.csv", b"", "v.csv is empty");
+    check("v.csv", b"user,item,at,stars,word\n", "v.csv is empty");
+    check("v.jsonl", b"", "v.jsonl is empty");
+    check("v.xlsx", good, "v.xlsx is of no known format; known: .csv");
+    check("v.csv", b"user,item,at,stars,word\n1,x,a,3,p\n1,x,b,3,p\n", "2 of 2 rows are bad (100.0 %), 40.0 % may be");
+    check("v.csv.gz", good, "cannot read v.csv.gz");
+    check("v.csv.zst", &zstd::encode_all(&good[..], 3).expect("memory")[..20], "cannot read v.csv.zst");
+    check("v.parquet", good, "cannot read v.parquet");
+}
+
+#[test]
+fn a_file_that_is_nowhere_is_refused_with_the_places() {
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes())]);
+    let said = folder.import("nowhere.csv").err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(said.contains("no file `nowhere.csv`") && said.contains("set TAMIS_DATA"), "{said}");
+}
+
+#[test]
+fn a_later_row_of_an_actor_is_counted_as_a_repetition() {
+    let views = b"user,item,at,stars,word\n1,x,100,3,p\n";
+    let folder = Folder::new(&[("users.csv", b"id,age,likes\n1,20,a\n1,30,b\n"), ("v.csv", views)]);
+    assert_eq!(folder.import("v.csv").expect("good files").files[0].repeated, 1);
+}
