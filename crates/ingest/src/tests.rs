@@ -14,6 +14,7 @@ fn system(events_file: &str, more: &str) -> System {
         r#"
 [system]
 name = "shop"
+task = "rank"
 [actors.user]
 from = "users.csv"
 key = "id"

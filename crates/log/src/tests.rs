@@ -133,6 +133,7 @@ fn every_prefix_of_a_segment_holds_exactly_its_whole_frames() {
     }
     let all = store.bytes(0);
     for len in 0..=all.len() {
+        let store = Faulty::default();
         store.set_bytes(0, all[..len].to_vec());
         let (mut log, recovered) = open(&store);
         let whole = ends.iter().filter(|e| **e <= len).count() - 1;

@@ -234,7 +234,19 @@ fn vocabulary() -> Vocabulary {
             kind("vector", const { &[key("near", ParamType::Text), key("of", ParamType::Text)] }),
             kind("popular", const { &[EVENT, key("within", ParamType::Duration)] }),
         ],
-        stages: vec![kind("logistic", &[]), kind("lambdamart", &[])],
+        stages: vec![
+            kind("logistic", &[]),
+            kind(
+                "lambdamart",
+                const {
+                    &[
+                        key("learning_rate", ParamType::Number(0.0, 1.0)),
+                        key("leaves", ParamType::Integer(2, 1_000)),
+                        key("rows_in_leaf", ParamType::Integer(1, 1_000)),
+                    ]
+                },
+            ),
+        ],
         rerank: vec![
             kind("exclude", const { &[key("value", ParamType::Events)] }),
             kind("diversity", const { &[key("by", ParamType::Text), key("strength", ParamType::Number(0.0, 1.0))] }),
