@@ -184,7 +184,9 @@ fn damage_among_frames_of_one_sync_is_told_from_a_crash_before_it() {
     let write = |is_synced: bool| {
         let store = Faulty::default();
         let mut log = open(&store).0;
-        (0..3).for_each(|i| drop(log.append_unsynced(&schema(), &ratings(i..i + 1)).unwrap()));
+        for i in 0..3 {
+            log.append_unsynced(&schema(), &ratings(i..i + 1)).unwrap();
+        }
         if is_synced {
             log.sync().unwrap();
         }
@@ -465,7 +467,9 @@ proptest! {
     ) {
         let store = Faulty::default();
         let mut log = open(&store).0;
-        (0..after).for_each(|i| drop(log.append(&schema(), &ratings(i..i + 1)).unwrap()));
+        for i in 0..after {
+            log.append(&schema(), &ratings(i..i + 1)).unwrap();
+        }
         let mut bytes = store.bytes(0);
         bytes.extend(&garbage);
         store.set_bytes(0, bytes);

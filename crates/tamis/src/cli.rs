@@ -1,5 +1,12 @@
 //! The verbs of the command line, and what they share: finding a system, showing mistakes, exit codes.
 
+/// Prints a line of an answer. Whoever reads may stop reading: that is no error, and what would follow is not made.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::print(&format!($($text)*))
+    };
+}
+
 mod check;
 mod demo;
 mod evaluate;
@@ -10,6 +17,7 @@ mod train;
 use crate::home::Home;
 use crate::show;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tamis_funnel::{Plan, Registries};
@@ -81,9 +89,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(Failed::Wrong(text)) => (2, text),
     };
     if json && !text.starts_with('{') {
-        println!("{}", serde_json::json!({ "error": text.trim_end() }));
+        say!("{}", serde_json::json!({ "error": text.trim_end() }));
     } else if json {
-        println!("{text}");
+        say!("{text}");
     } else {
         eprintln!("{}", text.trim_end());
     }
@@ -108,6 +116,14 @@ pub fn planned(of: &Of) -> Result<(Home, Plan), Failed> {
             let count = if n == 1 { "1 mistake".to_string() } else { format!("{n} mistakes") };
             Err(Failed::Wrong(format!("{}{count} in {path}", show::text(&path, &source, &wrong))))
         }
+    }
+}
+
+/// What `say!` does.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
     }
 }
 

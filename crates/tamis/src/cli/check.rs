@@ -35,12 +35,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let vocabulary = Registries::default().vocabulary();
     if a.schema {
         let schema = tamis_spec::system::read::schema(&vocabulary);
-        println!("{}", serde_json::to_string_pretty(&schema).expect("a schema is plain data"));
+        say!("{}", serde_json::to_string_pretty(&schema).expect("a schema is plain data"));
         return Ok(());
     }
     if a.manual {
-        println!("{}", tamis_spec::system::read::reference(&vocabulary));
-        println!("{}", functions());
+        say!("{}", tamis_spec::system::read::reference(&vocabulary));
+        say!("{}", functions());
         return Ok(());
     }
     let system = a.system.clone().unwrap_or_default();
@@ -48,9 +48,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let sizes = Sizes::default();
     let needed = describe::memory_bytes(&plan, &sizes);
     if a.json {
-        println!("{}", serde_json::to_string_pretty(&describe::to_json(&plan, &sizes)).expect("a plan is plain data"));
+        say!("{}", serde_json::to_string_pretty(&describe::to_json(&plan, &sizes)).expect("a plan is plain data"));
     } else {
-        print!("{}", describe::text(&plan, &sizes));
+        say!("{}", describe::text(&plan, &sizes));
     }
     match plan.system.constraints.memory_bytes {
         Some(allowed) if sizes.counted && needed > allowed => Err(Failed::No(format!(

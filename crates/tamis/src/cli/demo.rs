@@ -45,7 +45,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let world = World::new(a.seed, Sizes { drift_day: None, ..Sizes::default() });
     world.write(&dir).map_err(write)?;
     std::fs::write(dir.join("tamis.toml"), system_toml()).map_err(write)?;
-    println!(
+    say!(
         "A shop with {} items and {} visitors, {} days and {} events, simulated in {:.1} s in {}\n",
         world.items().len(),
         world.visitors().len(),
@@ -61,19 +61,19 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let report = tamis_train::evaluate(&plan, &data, &bundle, threads(None), &bars)?;
     bars.finish();
     drop(data);
-    println!("Trained and judged on the last days, which it had not seen ({:.0} s):\n", watch.seconds());
-    println!("{}", evaluate::text(&report));
+    say!("Trained and judged on the last days, which it had not seen ({:.0} s):\n", watch.seconds());
+    say!("{}", evaluate::text(&report));
     let (log, _) = Log::open(Disk::open(&home.log())?)?;
     let clock = From { start_ms: log.last_known().max(0) + 60_000, watch: Stopwatch::default() };
     let engine = Engine::open(plan, bundle, log, Box::new(clock), &mut |_| {})?;
     before_and_after(&engine, &world)?;
-    println!(
+    say!(
         "\n{:.0} s in all. Look further:\n  tamis serve {d} --clock log\n  tamis evaluate {d} --report report.html",
         watch.seconds(),
         d = dir.display()
     );
     if let Some(address) = a.serve {
-        serve_blocking(Arc::new(engine), address, |at| println!("serving on http://{at}"))
+        serve_blocking(Arc::new(engine), address, |at| say!("serving on http://{at}"))
             .map_err(|e| Failed::Wrong(format!("cannot serve on {address}: {e}")))?;
     }
     Ok(())
@@ -85,7 +85,7 @@ fn before_and_after(engine: &Engine, world: &World) -> Result<(), Failed> {
     let ask = RankRequest { user: Key(visitor.clone()), limit: Some(SHOWN), explain: true, ..RankRequest::default() };
     let refused = |r: tamis_serve::Refused| Failed::Wrong(r.to_string());
     let before = engine.rank(&ask).map_err(refused)?;
-    println!("What {visitor} is shown:\n{}", list_text(&visitor, &before));
+    say!("What {visitor} is shown:\n{}", list_text(&visitor, &before));
     let category = |key: &str| world.item_idx(key).map(|i| world.items()[i].category);
     let shown: Vec<_> = before.items.iter().filter_map(|i| category(&i.item)).collect();
     // A sort of thing of which nothing was shown, so that the change can be seen.
@@ -95,10 +95,10 @@ fn before_and_after(engine: &Engine, world: &World) -> Result<(), Failed> {
         clicked.iter().map(|i| json!({"event": "click", "visitor": visitor, "item": i.key, "dwell_s": 60})).collect();
     engine.events(&events).map_err(refused)?;
     let titles: Vec<&str> = clicked.iter().map(|i| i.title.as_str()).collect();
-    println!("\n{visitor} clicks on {} ({}).\n", titles.join(", "), other.map(|c| c.to_string()).unwrap_or_default());
+    say!("\n{visitor} clicks on {} ({}).\n", titles.join(", "), other.map(|c| c.to_string()).unwrap_or_default());
     let after = engine.rank(&ask).map_err(refused)?;
-    println!("What {visitor} is shown now:\n{}", list_text(&visitor, &after));
-    println!("{}", difference(&before, &after));
+    say!("What {visitor} is shown now:\n{}", list_text(&visitor, &after));
+    say!("{}", difference(&before, &after));
     Ok(())
 }
 

@@ -33,11 +33,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
             .map_err(|e| Failed::Wrong(format!("cannot write the report to {}: {e}", path.display())))?;
     }
     if a.of.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        say!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
     } else {
-        print!("{}", text(&report));
+        say!("{}", text(&report));
         if let Some(path) = &a.report {
-            println!("\nreport   {}", path.display());
+            say!("\nreport   {}", path.display());
         }
     }
     Ok(())

@@ -42,9 +42,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     };
     let response = engine.rank(&request).map_err(|refused| Failed::Wrong(refused.to_string()))?;
     if a.of.json {
-        println!("{}", serde_json::to_string_pretty(&response).expect("a list is plain data"));
+        say!("{}", serde_json::to_string_pretty(&response).expect("a list is plain data"));
     } else {
-        print!("{}", text(&a.user, &response));
+        say!("{}", text(&a.user, &response));
     }
     Ok(())
 }

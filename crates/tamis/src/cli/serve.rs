@@ -56,9 +56,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let json = a.of.json;
     serve_blocking(Arc::new(engine), a.listen, |address| {
         if json {
-            println!("{}", serde_json::json!({"listening": address.to_string(), "health": health}));
+            say!("{}", serde_json::json!({"listening": address.to_string(), "health": health}));
         } else {
-            println!("{} · bundle {} · {} events · http://{address}", health.system, health.bundle, health.events);
+            say!("{} · bundle {} · {} events · http://{address}", health.system, health.bundle, health.events);
         }
     })
     .map_err(|e| Failed::Wrong(format!("cannot serve on {}: {e}", a.listen)))

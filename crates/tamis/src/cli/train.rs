@@ -34,15 +34,15 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     if a.of.json {
         let steps: serde_json::Map<String, serde_json::Value> = steps.into_iter().map(|(n, s)| (n, s.into())).collect();
         let out = serde_json::json!({"system": plan.system.name.value, "bundle": bundle.name, "dir": bundle.dir, "seconds": seconds, "peak_resident_bytes": peak, "steps": steps});
-        println!("{out}");
+        say!("{out}");
     } else {
-        println!(
+        say!(
             "bundle {} of {} in {seconds:.1} s, peak memory {} MB",
             bundle.name,
             plan.system.name.value,
             peak / 1_000_000
         );
-        println!("next: tamis evaluate {}", a.of.system.display());
+        say!("next: tamis evaluate {}", a.of.system.display());
     }
     Ok(())
 }
