@@ -209,6 +209,10 @@ impl<S: Store> Log<S> {
     fn start_segment(&mut self, schema: &Schema) -> Result<(), Error> {
         self.sync()?;
         self.clear_leftover()?;
+        // What stands behind the last sync is a mark; torn, it would look like damage once a segment follows.
+        if let Some(segment) = self.tail.as_ref().filter(|t| t.len > self.synced.len).map(|t| t.segment) {
+            self.store.sync(segment).map_err(|source| self.failed("sync", Some(segment), source))?;
+        }
         let segment = self.next_segment;
         let header = segment_header(self.next_seq, schema);
         if let Err(source) = self.store.append(segment, 0, &header) {
