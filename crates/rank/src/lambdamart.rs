@@ -122,6 +122,9 @@ fn text_of(ask: &FitAsk<'_>) -> String {
 fn dataset(of: &Examples<'_>, params: &str, like: Option<&Dataset>) -> Result<Dataset, Error> {
     let mut data = Dataset::new(of.rows, of.columns.len(), params, like)?;
     data.set_floats("label", of.labels)?;
+    if let Some(weights) = of.weights {
+        data.set_floats("weight", weights)?;
+    }
     data.set_groups(of.groups)?;
     Ok(data)
 }
@@ -137,7 +140,7 @@ impl Model for Trees {
 
     fn explain(&self, row: &[f32], out: &mut [f32]) {
         let mut wide = vec![0.0; out.len()];
-        self.0.explain(row, &mut wide);
+        self.0.contributions(row, &mut wide);
         out.iter_mut().zip(wide).for_each(|(o, w)| *o = w as f32);
     }
 }

@@ -2,7 +2,7 @@
 
 pub mod forest;
 pub mod lambdamart;
-mod lightgbm;
+pub mod lightgbm;
 pub mod logistic;
 pub mod model;
 mod stored;
