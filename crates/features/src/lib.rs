@@ -11,6 +11,8 @@ pub mod names;
 pub mod operators;
 pub mod plan;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 pub use function::{Function, Node, Per, Ty};
 pub use functions::FUNCTIONS;
