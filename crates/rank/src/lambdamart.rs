@@ -83,7 +83,7 @@ impl Fit for LambdaMart {
         let gains = booster.gains(n_columns, best_round)?;
         let all: f64 = gains.iter().sum();
         let importance = gains.iter().map(|g| if all > 0.0 { g / all } else { 0.0 }).collect();
-        let model = stored::pack(ask.train.columns, booster.text(best_round)?.as_bytes());
+        let model = stored::pack(ask.train.columns, without_settings(&booster.text(best_round)?).as_bytes());
         Ok(Fitted { model, curve, importance })
     }
 
@@ -96,6 +96,11 @@ impl Fit for LambdaMart {
         }
         Ok(Box::new(Trees(forest)))
     }
+}
+
+/// The trees alone: the settings behind them name the number of threads, on which the trees do not depend.
+fn without_settings(text: &str) -> &str {
+    text.split("\nparameters:").next().unwrap_or(text)
 }
 
 fn text_of(ask: &FitAsk<'_>) -> String {

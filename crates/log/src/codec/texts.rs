@@ -17,11 +17,11 @@ const DICTIONARY_ROWS_MIN: usize = 16;
 pub(crate) fn put_texts(texts: &Texts, out: &mut Vec<u8>) {
     let Some((words, codes)) = dictionary(texts) else {
         out.push(PLAIN);
-        return put_plain(texts.iter(), out);
+        return put_plain(texts, out);
     };
     out.push(if words.len() <= 256 { NARROW } else { WIDE });
     put_varint(out, words.len() as u64);
-    put_plain(words.iter().copied(), out);
+    put_plain(&words, out);
     match words.len() <= 256 {
         true => out.extend(codes.iter().map(|c| *c as u8)),
         false => out.extend(codes.iter().flat_map(|c| c.to_le_bytes())),
@@ -56,12 +56,12 @@ pub(crate) fn get_texts(r: &mut Reader, n: usize) -> Result<Texts, DecodeError> 
 }
 
 /// Words in order of appearance and the number of each row's; None where they would not be shorter.
-fn dictionary(texts: &Texts) -> Option<(Vec<&str>, Vec<u16>)> {
+fn dictionary(texts: &Texts) -> Option<(Texts, Vec<u16>)> {
     let words_max = (texts.len() / 2).min(65_536);
     if texts.len() < DICTIONARY_ROWS_MIN {
         return None;
     }
-    let (mut words, mut codes) = (Vec::new(), Vec::with_capacity(texts.len()));
+    let (mut words, mut codes) = (Texts::default(), Vec::with_capacity(texts.len()));
     let mut known: FxHashMap<&str, u16> = FxHashMap::default();
     let mut saved = 0;
     for text in texts.iter() {
@@ -84,9 +84,13 @@ fn dictionary(texts: &Texts) -> Option<(Vec<&str>, Vec<u16>)> {
     (saved > spent).then_some((words, codes))
 }
 
-fn put_plain<'a>(texts: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
-    texts.clone().for_each(|t| put_varint(out, t.len() as u64));
-    texts.for_each(|t| out.extend_from_slice(t.as_bytes()));
+fn put_plain(texts: &Texts, out: &mut Vec<u8>) {
+    let mut start = 0;
+    for &end in &texts.ends {
+        put_varint(out, u64::from(end - start));
+        start = end;
+    }
+    out.extend_from_slice(&texts.bytes.as_bytes()[..start as usize]);
 }
 
 fn get_plain(r: &mut Reader, n: usize) -> Result<Texts, DecodeError> {

@@ -1,0 +1,166 @@
+//! The program as its users meet it, on a small market of two tastes.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SYSTEM: &str = r#"
+[system]
+name = "small"
+task = "rank"
+[actors.user]
+from = "users.csv"
+key = "id"
+fields = { age = "number" }
+[actors.item]
+from = "items.csv"
+key = "id"
+fields = { title = "text", kinds = "tags" }
+[events.view]
+from = "views.csv"
+time = "at"
+actors = { user = "user", item = "item" }
+[learned.taste]
+kind = "als"
+event = "view"
+dimensions = 8
+[decision]
+each = "view"
+for = "user"
+item = "item"
+[split]
+sources = "60%"
+train = "20%"
+validate = "10%"
+test = "10%"
+[train]
+decisions = 300
+validate_decisions = 100
+negatives = 20
+[features]
+popular = "log1p(count(view, by = item))"
+kind_match = "cosine(histogram(view.item.kinds, by = user), item.kinds)"
+taste = "score.vector"
+ease = "score.ease"
+[[candidates]]
+kind = "ease"
+event = "view"
+keep = 30
+[[candidates]]
+kind = "vector"
+near = "user.taste"
+of = "item.taste"
+keep = 30
+[[candidates]]
+kind = "popular"
+event = "view"
+keep = 20
+[[stages]]
+kind = "logistic"
+keep = 20
+[[stages]]
+kind = "lambdamart"
+keep = 20
+rounds = 20
+rows_in_leaf = 5
+[rerank]
+limit = 10
+"#;
+
+/// 80 users in two groups and 60 items in two kinds: three views of four are of the group's own kind. A fixed sequence.
+fn market(dir: &Path) {
+    let mut state = 5u64;
+    let mut below = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let users: String = (0..80).map(|u| format!("u{u},{}\n", 20 + u % 50)).collect();
+    let items: String =
+        (0..60).map(|i| format!("i{i},Thing {i},{}\n", if i % 2 == 0 { "even" } else { "odd" })).collect();
+    let mut views = String::from("user,item,at\n");
+    for at in 0..4_000 {
+        let user = below(80);
+        let own = if below(4) > 0 { user % 2 } else { below(2) };
+        views.push_str(&format!("u{user},i{},{}\n", below(30) * 2 + own, 1_000_000 + at * 60));
+    }
+    let write = |name: &str, text: String| std::fs::write(dir.join(name), text).expect("a file for the test");
+    write("users.csv", format!("id,age\n{users}"));
+    write("items.csv", format!("id,title,kinds\n{items}"));
+    write("views.csv", views);
+    write("tamis.toml", SYSTEM.to_string());
+}
+
+fn tamis(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tamis")).current_dir(dir).args(arguments).output().expect("the program runs")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+#[test]
+fn five_mistakes_are_told_at_once_with_their_places() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    let wrong = SYSTEM
+        .replace("name = \"small\"", "name = \"small\"\ncolour = 3")
+        .replace("by = item))", "by = itm))")
+        .replace("kind = \"popular\"\nevent = \"view\"", "kind = \"popular\"\nevent = \"viw\"")
+        .replace("kind = \"logistic\"", "kind = \"logistik\"")
+        .replace("test = \"10%\"", "test = \"20%\"");
+    std::fs::write(dir.path().join("tamis.toml"), wrong).expect("a file for the test");
+    let output = tamis(dir.path(), &["check", ".", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let found = json(&output);
+    let lines = found["errors"].as_array().expect("a list").iter();
+    let lines: Vec<String> = lines.map(|e| format!("{}: {}", e["line"], e["message"].as_str().unwrap_or(""))).collect();
+    for expected in ["colour", "itm", "viw", "logistik", "110"] {
+        assert!(lines.iter().any(|l| l.contains(expected)), "{expected}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_plan_needs_no_data() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    std::fs::write(dir.path().join("tamis.toml"), SYSTEM).expect("a file for the test");
+    let output = tamis(dir.path(), &["check", "."]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ranks item for each user"));
+    assert_eq!(tamis(dir.path(), &["evaluate", "."]).status.code(), Some(1), "nothing was trained");
+    assert_eq!(tamis(dir.path(), &["train", "."]).status.code(), Some(2), "there are no files");
+}
+
+#[test]
+fn training_is_reproducible_and_what_it_makes_is_judged_and_asked() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    market(dir.path());
+    let train = |home: &str, threads: &str| {
+        let output = tamis(dir.path(), &["train", ".", "--json", "--home", home, "--threads", threads]);
+        assert!(output.status.success(), "{output:?}");
+        json(&output)["bundle"].as_str().expect("a name").to_string()
+    };
+    let bundle = train("a", "2");
+    assert_eq!(bundle, train("b", "2"), "the same files give the same bytes");
+
+    let report = json(&tamis(dir.path(), &["evaluate", ".", "--json", "--home", "a", "--report", "r.html"]));
+    let ndcg = |m: &Value| m["ndcg@10"]["value"].as_f64().expect("a number");
+    assert!(ndcg(&report["metrics"]) > 1.2 * ndcg(&report["baselines"]["popular"]), "{report}");
+    assert_eq!(report["bundle"].as_str(), Some(bundle.as_str()));
+    let lost: u64 = report["lost"].as_object().expect("a table").values().filter_map(Value::as_u64).sum();
+    let n = report["split"]["test"]["decisions"].as_u64().expect("a count");
+    let last = report["funnel"].as_array().expect("a list").last().expect("parts")["recall"].as_f64().expect("a share");
+    assert_eq!(lost + (last * n as f64).round() as u64, n, "every positive is delivered or lost by a part");
+    let page = std::fs::read_to_string(dir.path().join("r.html")).expect("the page was written");
+    assert!(page.contains("lambdamart") && page.contains("ease") && !page.contains("src=\"http"));
+
+    let list = json(&tamis(dir.path(), &["rank", ".", "--user", "u1", "--json", "--home", "a"]));
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(10));
+    assert_eq!(list["cold_start"], Value::Bool(false));
+    let cold = json(&tamis(dir.path(), &["rank", ".", "--user", "nobody", "--json", "--home", "a"]));
+    assert_eq!(cold["cold_start"], Value::Bool(true));
+
+    let other = SYSTEM.replace("keep = 20\nrounds", "keep = 15\nrounds");
+    std::fs::write(dir.path().join("tamis.toml"), other).expect("a file for the test");
+    let refused = tamis(dir.path(), &["evaluate", ".", "--home", "a"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("run `tamis train` again"), "{refused:?}");
+}
