@@ -18,3 +18,6 @@ pub use fitted::Fitted;
 pub use past::{Past, Replay};
 pub use plan::Plan;
 pub use registry::Registries;
+
+#[cfg(test)]
+mod tests;

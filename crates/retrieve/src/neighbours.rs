@@ -24,7 +24,7 @@ use tamis_spec::system::{Part, System};
 /// An event is paired with at most so many of the user's latest earlier ones.
 const PAIRED_VISITS: usize = 500;
 /// An item's list is made anew when it has gathered a pair for every so many that it had.
-const REFRESH_SHARE: u64 = 10;
+const REFRESH_SHARE: u64 = 4;
 
 /// The entry of the registry.
 pub const KIND: Kind<dyn SourceKind> = Kind {
@@ -130,7 +130,7 @@ struct Neighbours {
     settings: Settings,
     counts: Cooccurrence,
     items: Items,
-    /// The item's nearest, best first.
+    /// The item's nearest, in no particular order.
     lists: Vec<Vec<Scored>>,
     scratch: Scratch,
 }
@@ -199,7 +199,7 @@ impl Neighbours {
                 let n = items.inverse_roots.len();
                 scratch.similarities.resize(n, 0.0);
                 similarities(&row[..n], &items.inverse_roots, settings.shrinkage, &mut scratch.similarities);
-                topk::best(&scratch.similarities, &Mask::default(), settings.neighbours, list);
+                topk::best_unordered(&scratch.similarities, settings.neighbours, list);
             }
             Counted::Some(row) => {
                 let mut best = Best::new(settings.neighbours);
@@ -369,7 +369,7 @@ mod tests {
                 let (pairs, next) = self.pairs.entry(gainer).or_insert((0, 1));
                 *pairs += n;
                 if *pairs >= *next {
-                    *next = *pairs + (*pairs / 10).max(1);
+                    *next = *pairs + (*pairs / REFRESH_SHARE as usize).max(1);
                     due.push(gainer);
                 }
             }

@@ -1,26 +1,71 @@
 //! The best few of many scores, in the order of `Scored::order`. A score of minus infinity or NaN is never among them.
 
+use crate::wide::wide;
 use tamis_spec::decision::Scored;
 use tamis_spec::mask::Mask;
 
 /// Scores that are compared with the floor at once.
 const BLOCK: usize = 32;
+/// So many scores, spread evenly, say where the floor is likely to be.
+const SAMPLE: usize = 256;
+/// The sampled floor is put where this many times `keep` should pass, lest too few do.
+const MARGIN: f32 = 1.25;
 
 /// Appends the best `keep` items that are not excluded, best first. `scores`: by item.
 pub fn best(scores: &[f32], excluded: &Mask, keep: usize, out: &mut Vec<Scored>) {
+    selected(scores, excluded, keep).finish(out);
+}
+
+/// As [`best`], in no particular order.
+pub(crate) fn best_unordered(scores: &[f32], keep: usize, out: &mut Vec<Scored>) {
+    selected(scores, &Mask::default(), keep).finish_unordered(out);
+}
+
+fn selected(scores: &[f32], excluded: &Mask, keep: usize) -> Best {
     let mut best = Best::new(keep);
-    for (at, block) in scores.chunks(BLOCK).enumerate() {
-        if !any_above(block, best.floor_rank()) {
-            continue;
+    let lowest = best.floor;
+    best.floor = likely_floor(scores, keep, lowest);
+    if best.floor > lowest {
+        best.room = usize::MAX;
+        sweep(scores, excluded, &mut best);
+        if best.keys.len() >= keep {
+            return best;
         }
-        for (k, score) in block.iter().enumerate() {
+        best = Best::new(keep);
+    }
+    sweep(scores, excluded, &mut best);
+    best
+}
+
+/// A key that probably a few more than `keep` of the scores exceed; `lowest` where nothing can be said.
+fn likely_floor(scores: &[f32], keep: usize, lowest: u64) -> u64 {
+    let share = MARGIN * keep as f32 / scores.len() as f32;
+    if scores.len() < 4 * SAMPLE || share > 0.5 {
+        return lowest;
+    }
+    let mut sample = [0i32; SAMPLE];
+    let stride = scores.len() / SAMPLE;
+    sample.iter_mut().zip(scores.iter().step_by(stride)).for_each(|(s, score)| *s = rank(*score));
+    // Two standard deviations of how many of a sample are among the best.
+    let expected = share * SAMPLE as f32;
+    let at = (expected + 2.0 * expected.sqrt()) as usize;
+    let (_, floor, _) = sample.select_nth_unstable_by(at.min(SAMPLE - 1), |a, b| b.cmp(a));
+    lowest.max(u64::from(*floor as u32 ^ SIGN) << 32)
+}
+
+/// Pushes all that can still be among the best.
+fn sweep(scores: &[f32], excluded: &Mask, best: &mut Best) {
+    for (at, block) in scores.chunks(BLOCK).enumerate() {
+        let mut above = above(block, best.floor_rank());
+        while above != 0 {
+            let k = above.trailing_zeros() as usize;
+            above &= above - 1;
             let item = (at * BLOCK + k) as u32;
-            if rank(*score) > best.floor_rank() && !excluded.has(item) {
-                best.push(item, *score);
+            if !excluded.has(item) {
+                best.push(item, block[k]);
             }
         }
     }
-    best.finish(out);
 }
 
 /// Collects the best `keep` of what is pushed, each item at most once, in any order.
@@ -56,10 +101,16 @@ impl Best {
     pub fn finish(mut self, out: &mut Vec<Scored>) {
         self.shrink();
         self.keys.sort_unstable_by(|a, b| b.cmp(a));
+        self.finish_unordered(out);
+    }
+
+    /// Appends the best in no particular order.
+    fn finish_unordered(mut self, out: &mut Vec<Scored>) {
+        self.shrink();
         out.extend(self.keys.iter().map(|k| Scored { item: !(*k as u32), score: score_of((k >> 32) as u32) }));
     }
 
-    /// The rank that a score with a larger index than all pushed ones must exceed.
+    /// A score of a smaller rank cannot be among the best.
     #[inline]
     fn floor_rank(&self) -> i32 {
         ((self.floor >> 32) as u32 ^ SIGN) as i32
@@ -98,9 +149,15 @@ fn score_of(high: u32) -> f32 {
     f32::from_bits((rank ^ ((rank >> 31) as u32 >> 1) as i32) as u32)
 }
 
-#[inline(always)]
-fn any_above(block: &[f32], floor: i32) -> bool {
-    block.iter().fold(0u32, |any, s| any | u32::from(rank(*s) > floor)) != 0
+wide! {
+    /// A bit for each score of a block whose rank is at least the floor's.
+    fn above(block: &[f32], floor: i32) -> u32 {
+        let mut bits = 0;
+        for (k, score) in block.iter().enumerate() {
+            bits |= u32::from(rank(*score) >= floor) << k;
+        }
+        bits
+    }
 }
 
 #[cfg(test)]
@@ -140,15 +197,24 @@ mod tests {
         check(&[], 5, &[]);
     }
 
+    #[test]
+    fn a_sample_that_misleads_costs_time_and_nothing_else() {
+        let n = 16 * SAMPLE;
+        let scores: Vec<f32> = (0..n).map(|i| if i % 16 == 0 { 10.0 } else { (i % 7) as f32 }).collect();
+        assert!(same(&fast(&scores, &[], 300), &slow(&scores, &[], 300)), "only the sampled ones are high");
+        let high: Vec<u32> = (0..n as u32).step_by(16).collect();
+        assert!(same(&fast(&scores, &high, 20), &slow(&scores, &high, 20)), "all that are high are excluded");
+    }
+
     proptest! {
         #[test]
         fn the_fast_way_agrees_with_sorting_everything(
             scores in prop::collection::vec(prop_oneof![
                 8 => (-20i32..20).prop_map(|i| i as f32 / 4.0),
                 1 => any::<f32>(),
-            ], 0..700),
-            excluded in prop::collection::vec(0u32..700, 0..100),
-            keep in 0usize..150,
+            ], 0..3_000),
+            excluded in prop::collection::vec(0u32..3_000, 0..400),
+            keep in prop_oneof![0usize..150, 150usize..1_500],
         ) {
             prop_assert!(same(&fast(&scores, &excluded, keep), &slow(&scores, &excluded, keep)));
         }

@@ -330,3 +330,47 @@ fn calibration(plan: &Plan, seen: &[Seen]) -> Option<Calibration> {
         logloss: logloss(&y, &p, None),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tamis_funnel::decide::Rung;
+
+    fn list(items: &[u32]) -> Vec<Scored> {
+        items.iter().enumerate().map(|(k, item)| Scored { item: *item, score: -(k as f32) }).collect()
+    }
+
+    #[test]
+    fn what_was_not_shown_ranks_behind_it_by_how_far_it_came() {
+        let decided = Decided {
+            shown: list(&[5, 3]),
+            ladder: vec![
+                Rung { order: list(&[3, 5, 7, 9, 1, 2]), kept: 4 },
+                Rung { order: list(&[9, 5, 7, 3]), kept: 3 },
+            ],
+            ..Decided::default()
+        };
+        // 9 and 7 reached the end and re-ranking left them out; 1 and 2 were dropped by the first stage.
+        let order = [5, 3, 9, 7, 1, 2];
+        for (k, item) in order.iter().enumerate() {
+            assert_eq!(rank_in(&decided, *item), Some(k as u32 + 1), "{item}");
+        }
+        assert_eq!(rank_in(&decided, 4), None);
+    }
+
+    #[test]
+    fn a_rank_counts_what_scores_higher_and_ties_before_it_but_nothing_excluded() {
+        let scores = [2.0, 1.0, f32::NAN, 1.0, 3.0, 1.0];
+        let mut excluded = Mask::default();
+        let check = |item, excluded: &Mask, rank| assert_eq!(rank_of(&scores, item, excluded), rank, "{item}");
+        check(4, &excluded, Some(1));
+        check(1, &excluded, Some(3));
+        check(5, &excluded, Some(5));
+        check(2, &excluded, None);
+        check(9, &excluded, None);
+        [0, 3, 8].into_iter().for_each(|i| {
+            excluded.insert(i);
+        });
+        check(5, &excluded, Some(3));
+    }
+}

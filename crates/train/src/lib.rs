@@ -14,3 +14,6 @@ pub use evaluate::evaluate;
 pub use fit::{Trained, train};
 pub use progress::Progress;
 pub use windows::{Decision, Windows};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! The slow reference: every feature by its definition, as a look at each earlier event of the whole log.
+
+use std::cmp::Ordering::Less;
+
+/// Actors and the log, as plain structs. Words, users and films are small numbers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    /// Described users.
+    pub(super) genders: Vec<Option<u32>>,
+    /// Described films; films past the end are known from events alone.
+    pub(super) films: Vec<Film>,
+    /// In the order of time.
+    pub(super) log: Vec<Happening>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Film {
+    pub(super) year: Option<f32>,
+    pub(super) director: Option<u32>,
+    /// Word and weight.
+    pub(super) genres: Vec<(u32, f32)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Rating,
+    Click,
+    Impression,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Happening {
+    pub(super) time: i64,
+    pub(super) kind: Kind,
+    pub(super) user: Option<u32>,
+    pub(super) movie: Option<u32>,
+    /// Of ratings.
+    pub(super) stars: Option<f32>,
+}
+
+/// One candidate of one decision.
+pub(super) struct Asked<'w> {
+    pub(super) world: &'w World,
+    pub(super) now: i64,
+    pub(super) user: u32,
+    pub(super) movie: u32,
+}
+
+/// The past and the candidate, to a value.
+type Definition = fn(&Asked<'_>) -> f32;
+
+const RATING: fn(&Happening) -> bool = |e| e.kind == Kind::Rating;
+const LIKED: fn(&Happening) -> bool = |e| e.kind == Kind::Rating && e.stars.is_some_and(|s| s >= 4.0);
+const CLICK: fn(&Happening) -> bool = |e| e.kind == Kind::Click;
+const IMPRESSION: fn(&Happening) -> bool = |e| e.kind == Kind::Impression;
+
+#[derive(Clone, Copy)]
+enum By {
+    User,
+    Movie,
+    Both,
+    Gender,
+    Director,
+    UserAndDirector,
+}
+use By::{Both, Director, Gender, Movie, User, UserAndDirector};
+
+/// Every function of the past with every option, and what it means.
+pub(super) const FEATURES: &[(&str, Definition)] = &[
+    ("count(rating, by = user)", |a| a.n(RATING, User)),
+    ("count(rating, by = movie)", |a| a.n(RATING, Movie)),
+    ("count(rating, by = (user, movie))", |a| a.n(RATING, Both)),
+    ("count(rating, by = movie.director)", |a| a.n(RATING, Director)),
+    ("count(rating, by = (user, movie.director))", |a| a.n(RATING, UserAndDirector)),
+    ("count(click, by = user.gender)", |a| a.n(CLICK, Gender)),
+    ("count(liked, by = movie, within = 10s)", |a| a.n_within(LIKED, Movie, 10)),
+    ("count(liked, by = movie, within = 3s)", |a| a.n_within(LIKED, Movie, 3)),
+    ("count(impression, by = (user, movie), within = 5s)", |a| a.n_within(IMPRESSION, Both, 5)),
+    ("count(rating, by = movie, half_life = 5s)", |a| a.faded(RATING, Movie, 5, |_, _| Some(1.0)).0),
+    ("count(rating where rating.stars < 3, by = user)", |a| {
+        a.past(RATING, User).iter().filter(|e| e.stars.is_some_and(|s| s < 3.0)).count() as f32
+    }),
+    ("count(liked where user.gender == \"w1\", by = movie, within = 9s)", |a| {
+        let of = a.within(LIKED, Movie, 9);
+        of.iter().filter(|e| a.world.gender(e.user) == Some(1)).count() as f32
+    }),
+    ("sum(rating.stars, by = user)", |a| a.stars(RATING, User).iter().sum()),
+    ("sum(rating.stars, by = user, within = 20s)", |a| {
+        a.within(RATING, User, 20).iter().filter_map(|e| e.stars).sum()
+    }),
+    ("sum(rating.stars, by = user, half_life = 7s)", |a| a.faded(RATING, User, 7, |_, e| e.stars).0),
+    ("sum(click.movie.year where click.user.gender == \"w0\", by = movie.director)", |a| {
+        let of = a.past(CLICK, Director);
+        let of = of.iter().filter(|e| a.world.gender(e.user) == Some(0));
+        of.filter_map(|e| a.world.film(e.movie)?.year).sum()
+    }),
+    ("mean(rating.stars, by = movie)", |a| mean(&a.stars(RATING, Movie))),
+    ("mean(rating.stars, by = movie, within = 6s)", |a| {
+        mean(&a.within(RATING, Movie, 6).iter().filter_map(|e| e.stars).collect::<Vec<_>>())
+    }),
+    ("mean(rating.stars, by = movie, half_life = 4s)", |a| {
+        let (sum, n) = a.faded(RATING, Movie, 4, |_, e| e.stars);
+        if n > 0.0 { sum / n } else { f32::NAN }
+    }),
+    ("mean(rating.stars, by = user, last = 2)", |a| mean(latest(&a.stars(RATING, User), 2))),
+    ("mean(rating.movie.year, by = user, last = 3)", |a| {
+        let of = a.past(RATING, User);
+        mean(latest(&of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect::<Vec<_>>(), 3))
+    }),
+    ("movie.year - mean(liked.movie.year, by = user)", |a| {
+        let of = a.past(LIKED, User);
+        let years: Vec<f32> = of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect();
+        a.film().and_then(|f| f.year).unwrap_or(f32::NAN) - mean(&years)
+    }),
+    ("rate(liked / rating, by = movie)", |a| a.n(LIKED, Movie) / nonzero(a.n(RATING, Movie))),
+    ("rate(click / impression, by = (user, movie))", |a| a.n(CLICK, Both) / nonzero(a.n(IMPRESSION, Both))),
+    ("rate(click / impression, by = movie.director, prior = 3)", |a| {
+        a.n(CLICK, Director) / (a.n(IMPRESSION, Director) + 3.0)
+    }),
+    ("rate(liked / rating, by = user, prior = 2, expected = 0.5)", |a| {
+        (a.n(LIKED, User) + 1.0) / (a.n(RATING, User) + 2.0)
+    }),
+    ("rate(click / impression, by = movie, within = 8s, prior = 1)", |a| {
+        a.n_within(CLICK, Movie, 8) / (a.n_within(IMPRESSION, Movie, 8) + 1.0)
+    }),
+    ("rate(click / rating, by = user, half_life = 3s, prior = 1, expected = 0.1)", |a| {
+        let one = |_: &World, _: &Happening| Some(1.0);
+        (a.faded(CLICK, User, 3, one).0 + 0.1) / (a.faded(RATING, User, 3, one).0 + 1.0)
+    }),
+    ("last(rating.stars, by = user)", |a| a.stars(RATING, User).last().copied().unwrap_or(f32::NAN)),
+    ("last(liked.stars where movie.year > 1990, by = (user, movie.director))", |a| {
+        let of = a.past(LIKED, UserAndDirector);
+        let new = |e: &&&Happening| a.world.film(e.movie).and_then(|f| f.year).is_some_and(|y| y > 1990.0);
+        of.iter().filter(new).filter_map(|e| e.stars).next_back().unwrap_or(f32::NAN)
+    }),
+    ("missing(last(rating.stars, by = movie))", |a| f32::from(a.stars(RATING, Movie).is_empty())),
+    ("since(liked, by = user)", |a| a.hours(a.past(LIKED, User).iter().map(|e| e.time).max())),
+    ("since(rating where rating.stars <= 2, by = movie)", |a| {
+        let of = a.past(RATING, Movie);
+        a.hours(of.iter().filter(|e| e.stars.is_some_and(|s| s <= 2.0)).map(|e| e.time).max())
+    }),
+    ("since(rating, by = movie, from = \"first\")", |a| a.hours(a.past(RATING, Movie).iter().map(|e| e.time).min())),
+    ("since(click, by = movie.director, from = \"last\")", |a| {
+        a.hours(a.past(CLICK, Director).iter().map(|e| e.time).max())
+    }),
+    ("seen(rating, by = (user, movie))", |a| a.n(RATING, Both).min(1.0)),
+    ("seen(impression, by = movie, within = 4s)", |a| a.n_within(IMPRESSION, Movie, 4).min(1.0)),
+    ("seen(click where movie.director == \"w2\", by = user)", |a| {
+        let of = a.past(CLICK, User);
+        f32::from(of.iter().any(|e| a.world.film(e.movie).and_then(|f| f.director) == Some(2)))
+    }),
+    ("cosine(histogram(liked.movie.genres, by = user), movie.genres)", |a| {
+        cosine(&genres(a.world, &a.past(LIKED, User)), &a.genres())
+    }),
+    ("cosine(movie.genres, histogram(rating.movie.genres, by = user, half_life = 6s))", |a| {
+        let mut sum = [0.0; 4];
+        for e in a.past(RATING, User) {
+            let left = (-((a.now - e.time) as f32) / 6_000.0).exp2();
+            genres(a.world, &[e]).iter().zip(&mut sum).for_each(|(w, s)| *s += w * left);
+        }
+        cosine(&sum, &a.genres())
+    }),
+    ("dot(histogram(rating.movie.genres where rating.stars > 2, by = user.gender), movie.genres)", |a| {
+        let mut of = a.past(RATING, Gender);
+        of.retain(|e| e.stars.is_some_and(|s| s > 2.0));
+        dot(&genres(a.world, &of), &a.genres())
+    }),
+    ("overlap(histogram(click.movie.director, by = movie), movie.genres)", |a| {
+        overlap(&directors(a.world, &a.past(CLICK, Movie)), &a.genres())
+    }),
+    ("matches(movie.director, histogram(rating.movie.director, by = user))", |a| {
+        let of = directors(a.world, &a.past(RATING, User));
+        a.film().and_then(|f| f.director).map_or(f32::NAN, |d| of[d as usize])
+    }),
+    ("cosine(recent(rating.movie.genres, by = user, last = 2), movie.genres)", |a| {
+        cosine(&genres(a.world, latest(&a.met(RATING), 2)), &a.genres())
+    }),
+    ("overlap(movie.genres, recent(liked.movie.genres, by = user))", |a| {
+        overlap(&genres(a.world, latest(&a.met(LIKED), 10)), &a.genres())
+    }),
+    ("missing(recent(click.movie where user.gender == \"w0\", by = user))", |a| {
+        let met = a.met(CLICK);
+        f32::from(!met.iter().any(|e| a.world.gender(e.user) == Some(0)))
+    }),
+    ("similar(recent(liked.movie, by = user, last = 3), movie.genres)", |a| mean(&a.likenesses())),
+    ("similar(recent(liked.movie, by = user, last = 3), movie.genres, take = \"best\")", |a| {
+        a.likenesses().into_iter().reduce(f32::max).unwrap_or(f32::NAN)
+    }),
+];
+
+impl World {
+    pub(super) fn gender(&self, user: Option<u32>) -> Option<u32> {
+        *self.genders.get(user? as usize)?
+    }
+
+    pub(super) fn film(&self, movie: Option<u32>) -> Option<&Film> {
+        self.films.get(movie? as usize)
+    }
+}
+
+impl<'w> Asked<'w> {
+    /// Earlier events of the candidate's key, oldest first; none when a part of the key is missing.
+    fn past(&self, of: fn(&Happening) -> bool, by: By) -> Vec<&'w Happening> {
+        let director = |m: Option<u32>| self.world.film(m).and_then(|f| f.director);
+        let same = |a: Option<u32>, b: Option<u32>| a.is_some() && a == b;
+        let mut found = Vec::new();
+        for e in &self.world.log {
+            if e.time.cmp(&self.now) != Less || !of(e) {
+                continue;
+            }
+            let user = same(e.user, Some(self.user));
+            let movie = same(e.movie, Some(self.movie));
+            let directed = same(director(e.movie), director(Some(self.movie)));
+            let joins = match by {
+                User => user,
+                Movie => movie,
+                Both => user && movie,
+                Gender => same(self.world.gender(e.user), self.world.gender(Some(self.user))),
+                Director => directed,
+                UserAndDirector => user && directed,
+            };
+            if joins {
+                found.push(e);
+            }
+        }
+        found
+    }
+
+    fn n(&self, of: fn(&Happening) -> bool, by: By) -> f32 {
+        self.past(of, by).len() as f32
+    }
+
+    /// Those of the last seconds: the oldest moment is in, now is not.
+    fn within(&self, of: fn(&Happening) -> bool, by: By, seconds: i64) -> Vec<&'w Happening> {
+        let mut found = self.past(of, by);
+        found.retain(|e| self.now - seconds * 1_000 <= e.time);
+        found
+    }
+
+    fn n_within(&self, of: fn(&Happening) -> bool, by: By, seconds: i64) -> f32 {
+        self.within(of, by, seconds).len() as f32
+    }
+
+    /// Σ value · 2^(-age / half-life), and Σ 2^(-age / half-life), over events with a value.
+    fn faded(
+        &self,
+        of: fn(&Happening) -> bool,
+        by: By,
+        half_life_s: i64,
+        value: fn(&World, &Happening) -> Option<f32>,
+    ) -> (f32, f32) {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for e in self.past(of, by) {
+            let left = (-((self.now - e.time) as f32) / (half_life_s * 1_000) as f32).exp2();
+            if let Some(v) = value(self.world, e) {
+                (sum, n) = (sum + v * left, n + left);
+            }
+        }
+        (sum, n)
+    }
+
+    fn stars(&self, of: fn(&Happening) -> bool, by: By) -> Vec<f32> {
+        self.past(of, by).iter().filter_map(|e| e.stars).collect()
+    }
+
+    fn hours(&self, time: Option<i64>) -> f32 {
+        time.map_or(f32::NAN, |t| (self.now - t) as f32 / 3_600_000.0)
+    }
+
+    fn film(&self) -> Option<&'w Film> {
+        self.world.film(Some(self.movie))
+    }
+
+    fn genres(&self) -> [f32; 4] {
+        film_genres(self.film())
+    }
+
+    /// The user's events that name a film.
+    fn met(&self, of: fn(&Happening) -> bool) -> Vec<&'w Happening> {
+        let mut found = self.past(of, User);
+        found.retain(|e| e.movie.is_some());
+        found
+    }
+
+    /// Cosines with the latest three films liked.
+    fn likenesses(&self) -> Vec<f32> {
+        let met = self.met(LIKED);
+        latest(&met, 3).iter().map(|e| cosine(&film_genres(self.world.film(e.movie)), &self.genres())).collect()
+    }
+}
+
+fn film_genres(film: Option<&Film>) -> [f32; 4] {
+    let mut out = [0.0; 4];
+    film.into_iter().flat_map(|f| &f.genres).for_each(|(word, weight)| out[*word as usize] += weight);
+    out
+}
+
+fn genres(world: &World, of: &[&Happening]) -> [f32; 4] {
+    let mut out = [0.0; 4];
+    for e in of {
+        film_genres(world.film(e.movie)).iter().zip(&mut out).for_each(|(w, o)| *o += w);
+    }
+    out
+}
+
+fn directors(world: &World, of: &[&Happening]) -> [f32; 4] {
+    let mut out = [0.0; 4];
+    of.iter().filter_map(|e| world.film(e.movie)?.director).for_each(|d| out[d as usize] += 1.0);
+    out
+}
+
+fn latest<T>(of: &[T], n: usize) -> &[T] {
+    &of[of.len().saturating_sub(n)..]
+}
+
+fn mean(of: &[f32]) -> f32 {
+    if of.is_empty() { f32::NAN } else { of.iter().sum::<f32>() / of.len() as f32 }
+}
+
+/// NaN for 0, which nothing can be divided by.
+fn nonzero(n: f32) -> f32 {
+    if n == 0.0 { f32::NAN } else { n }
+}
+
+fn dot(a: &[f32; 4], b: &[f32; 4]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn cosine(a: &[f32; 4], b: &[f32; 4]) -> f32 {
+    let norm = dot(a, a).sqrt() * dot(b, b).sqrt();
+    if norm > 0.0 { dot(a, b) / norm } else { 0.0 }
+}
+
+fn overlap(a: &[f32; 4], b: &[f32; 4]) -> f32 {
+    let sum = |f: fn(f32, f32) -> f32| a.iter().zip(b).map(|(a, b)| f(*a, *b)).sum::<f32>();
+    if sum(f32::max) > 0.0 { sum(f32::min) / sum(f32::max) } else { 0.0 }
+}
