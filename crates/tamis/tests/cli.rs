@@ -139,7 +139,7 @@ fn training_is_reproducible_and_what_it_makes_is_judged_and_asked() {
         json(&output)["bundle"].as_str().expect("a name").to_string()
     };
     let bundle = train("a", "2");
-    assert_eq!(bundle, train("b", "2"), "the same files give the same bytes");
+    assert_eq!(bundle, train("b", "1"), "the same files give the same bytes, on however many cores");
 
     let report = json(&tamis(dir.path(), &["evaluate", ".", "--json", "--home", "a", "--report", "r.html"]));
     let ndcg = |m: &Value| m["ndcg@10"]["value"].as_f64().expect("a number");
@@ -163,4 +163,108 @@ fn training_is_reproducible_and_what_it_makes_is_judged_and_asked() {
     let refused = tamis(dir.path(), &["evaluate", ".", "--home", "a"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("run `tamis train` again"), "{refused:?}");
+}
+
+/// A number of decisions that trains in a moment.
+fn quick() -> String {
+    SYSTEM.replace("decisions = 300", "decisions = 60").replace("rounds = 20", "rounds = 3")
+}
+
+#[test]
+fn a_training_that_is_killed_leaves_nothing_in_the_way() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    market(dir.path());
+    std::fs::write(dir.path().join("tamis.toml"), quick()).expect("a file for the test");
+    let expected = json(&tamis(dir.path(), &["train", ".", "--json", "--home", "whole"]))["bundle"].clone();
+    // Killed at many moments, from the first files to the last rename; each time it goes on from what is there.
+    for (n, grain) in [(40, 1u64), (8, 15)] {
+        for k in 0..n {
+            let mut running = Command::new(env!("CARGO_BIN_EXE_tamis"))
+                .current_dir(dir.path())
+                .args(["train", ".", "--json", "--home", "killed"])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .expect("the program runs");
+            // Not a wait for something to be done: a moment at which to kill.
+            std::thread::sleep(std::time::Duration::from_millis(k * grain));
+            running.kill().expect("it can be killed");
+            running.wait().expect("it was killed");
+        }
+    }
+    let output = tamis(dir.path(), &["train", ".", "--json", "--home", "killed"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(json(&output)["bundle"], expected);
+    let report = tamis(dir.path(), &["evaluate", ".", "--json", "--home", "killed"]);
+    assert!(report.status.success(), "{report:?}");
+}
+
+#[test]
+fn files_that_changed_are_read_again_and_a_wrong_file_is_told_with_its_line() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    market(dir.path());
+    std::fs::write(dir.path().join("tamis.toml"), quick()).expect("a file for the test");
+    let views = dir.path().join("views.csv");
+    let whole = std::fs::read_to_string(&views).expect("the market was written");
+    let train = || tamis(dir.path(), &["train", ".", "--json"]);
+    let first = json(&train())["bundle"].clone();
+    assert_eq!(json(&train())["bundle"], first);
+
+    let half: Vec<&str> = whole.lines().take(3_000).collect();
+    std::fs::write(&views, half.join("\n")).expect("a file for the test");
+    let second = json(&train())["bundle"].clone();
+    assert_ne!(second, first, "other events, another bundle");
+
+    let check = |text: String, expected: &[&str]| {
+        std::fs::write(&views, text).expect("a file for the test");
+        let output = tamis(dir.path(), &["train", "."]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        expected.iter().for_each(|e| assert!(told.contains(e), "{e}: {told}"));
+        assert!(!told.contains("panicked"), "{told}");
+    };
+    check(whole.replace("user,item,at", "user,item,when"), &["views.csv", "at"]);
+    check(whole.replace("user,item,at", "user,item,item"), &["views.csv", "item"]);
+    check(String::new(), &["views.csv"]);
+    std::fs::remove_file(&views).expect("it is there");
+    assert_eq!(train().status.code(), Some(2));
+
+    std::fs::write(&views, &whole).expect("a file for the test");
+    assert_eq!(json(&train())["bundle"], first, "and back again");
+}
+
+#[test]
+fn a_bundle_with_a_changed_byte_and_a_torn_log_are_told() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    market(dir.path());
+    std::fs::write(dir.path().join("tamis.toml"), quick()).expect("a file for the test");
+    let made = json(&tamis(dir.path(), &["train", ".", "--json", "--home", "h"]));
+    let files = |of: &Path, extension: &str| {
+        let all = std::fs::read_dir(of).expect("it was written").map(|f| f.expect("a file").path());
+        all.filter(|f| f.extension().is_some_and(|e| e == extension)).max().expect("it holds files")
+    };
+    let file = files(&dir.path().join(made["dir"].as_str().expect("a path")), "bin");
+    let whole = std::fs::read(&file).expect("it is there");
+    let mut changed = whole.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 4;
+    std::fs::write(&file, changed).expect("a file for the test");
+    for verb in [&["evaluate", ".", "--home", "h"][..], &["rank", ".", "--user", "u1", "--home", "h"]] {
+        let output = tamis(dir.path(), verb);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        // A file that only one of them needs may leave the other alone.
+        assert!(output.status.success() || told.contains("is damaged"), "{told}");
+    }
+    let refused = |v: &[&str]| !tamis(dir.path(), v).status.success();
+    assert!(refused(&["evaluate", ".", "--home", "h"]) || refused(&["rank", ".", "--user", "u1", "--home", "h"]));
+    std::fs::write(&file, whole).expect("a file for the test");
+    assert!(!refused(&["evaluate", ".", "--home", "h"]));
+
+    let segment = files(&dir.path().join("h/log"), "segment");
+    let mut torn = std::fs::read(&segment).expect("it is there");
+    torn.extend_from_slice(&[7; 11]);
+    std::fs::write(&segment, torn).expect("a file for the test");
+    let output = tamis(dir.path(), &["train", ".", "--home", "h"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("11 bytes"), "{told}");
 }

@@ -26,7 +26,7 @@ pub struct Trained {
     pub steps: Vec<(String, f64)>,
 }
 
-/// Trains a system on what is known. Same data, file and number of threads: same contents.
+/// Trains a system on what is known. Same data and file: same contents, on any number of threads.
 pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress) -> Result<Trained, Error> {
     let mut steps = Vec::new();
     let windows = windows::cut(plan, data)?;

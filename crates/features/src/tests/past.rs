@@ -49,11 +49,19 @@ fn set(schema: &Schema, batch: &mut Batch, kind: usize, field: &str, write: impl
 }
 
 fn number(v: f32) -> impl FnOnce(&mut Column) {
-    move |c| if let Column::Numbers(c) = c { c.push(f64::from(v)) }
+    move |c| {
+        if let Column::Numbers(c) = c {
+            c.push(f64::from(v))
+        }
+    }
 }
 
 fn word(w: u32) -> impl FnOnce(&mut Column) {
-    move |c| if let Column::Texts(c) = c { c.push(&format!("w{w}")) }
+    move |c| {
+        if let Column::Texts(c) = c {
+            c.push(&format!("w{w}"))
+        }
+    }
 }
 
 fn in_memory(system: &System, world: &World) -> (Actors, Events) {
@@ -141,8 +149,7 @@ fn compare(world: &World, asked: &[(i64, u32)], rows: &[Matrix]) -> Result<(), S
     for (&(now, user), rows) in asked.iter().zip(rows) {
         for movie in 0..N_FILMS {
             for (f, (expression, definition)) in FEATURES.iter().enumerate() {
-                let (found, expected) =
-                    (rows.row(movie as usize)[f], definition(&Asked { world, now, user, movie }));
+                let (found, expected) = (rows.row(movie as usize)[f], definition(&Asked { world, now, user, movie }));
                 if !agree(expression, found, expected) {
                     return Err(format!("{expression} at {now}, {user} and {movie}: {found}, expected {expected}"));
                 }
@@ -152,7 +159,9 @@ fn compare(world: &World, asked: &[(i64, u32)], rows: &[Matrix]) -> Result<(), S
     Ok(())
 }
 
-fn maybe<T: Clone + std::fmt::Debug + 'static>(of: impl Strategy<Value = T> + 'static) -> impl Strategy<Value = Option<T>> {
+fn maybe<T: Clone + std::fmt::Debug + 'static>(
+    of: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Option<T>> {
     prop::option::weighted(0.85, of)
 }
 
@@ -165,9 +174,8 @@ fn worlds(n_events: usize) -> impl Strategy<Value = World> {
     let films = prop::collection::vec(film, 3..N_FILMS as usize - 1);
     let kind = prop::sample::select(vec![Kind::Rating, Kind::Rating, Kind::Click, Kind::Impression]);
     let stars = (2u32..11).prop_map(|s| s as f32 / 2.0);
-    let event = (0i64..30, kind, maybe(0..N_USERS), maybe(0..N_FILMS - 1), maybe(stars)).prop_map(
-        |(second, kind, user, movie, stars)| Happening { time: second * 1_000, kind, user, movie, stars },
-    );
+    let event = (0i64..30, kind, maybe(0..N_USERS), maybe(0..N_FILMS - 1), maybe(stars))
+        .prop_map(|(second, kind, user, movie, stars)| Happening { time: second * 1_000, kind, user, movie, stars });
     (genders, films, prop::collection::vec(event, 0..n_events)).prop_map(|(genders, films, mut log)| {
         log.sort_by_key(|e| e.time);
         World { genders, films, log }

@@ -85,9 +85,7 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
         of.iter().filter(|e| a.world.gender(e.user) == Some(1)).count() as f32
     }),
     ("sum(rating.stars, by = user)", |a| a.stars(RATING, User).iter().sum()),
-    ("sum(rating.stars, by = user, within = 20s)", |a| {
-        a.within(RATING, User, 20).iter().filter_map(|e| e.stars).sum()
-    }),
+    ("sum(rating.stars, by = user, within = 20s)", |a| a.within(RATING, User, 20).iter().filter_map(|e| e.stars).sum()),
     ("sum(rating.stars, by = user, half_life = 7s)", |a| a.faded(RATING, User, 7, |_, e| e.stars).0),
     ("sum(click.movie.year where click.user.gender == \"w0\", by = movie.director)", |a| {
         let of = a.past(CLICK, Director);
