@@ -103,7 +103,7 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
         share(split.validate),
         share(split.test)
     );
-    let how = if sizes.counted { "counted in the log" } else { "assumed; the log is not imported yet" };
+    let how = if sizes.counted { "as last trained on" } else { "assumed; training counts them" };
     let _ = writeln!(
         out,
         "memory   about {} for {:.0} {}s, {:.0} {}s, {:.0} events ({how}){}",

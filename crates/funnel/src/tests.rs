@@ -328,3 +328,41 @@ fn a_bundle_is_named_by_its_content_and_refused_when_a_byte_differs() {
     }
     open().unwrap();
 }
+
+#[test]
+fn every_mistake_is_told_at_once_and_nobody_is_blamed_for_what_he_refers_to() {
+    let check = |changes: &[(&str, &str)], expected: &[&str]| {
+        let mut text = FILE.to_string();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let (_, wrong) = plan(&text, Registries { models: MODELS, ..Registries::default() });
+        let told: Vec<&str> = wrong.iter().map(|w| w.message.as_str()).collect();
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.contains(expected), "{told}, expected {expected}");
+        }
+    };
+    let function = ("popularity = \"count(", "popularity = \"cuont(");
+    let field = ("[actors.movie]", "[actors.movie]\nfields = { year = \"nubmer\", length = \"number\" }");
+    let year = ("near = \"score.near\"", "near = \"movie.year\"\nlong = \"movie.lenght\"");
+    check(&[function], &["cuont"]);
+    check(&[field, function], &["nubmer", "cuont"]);
+    check(&[field, year, function], &["nubmer", "cuont", "lenght"]);
+    let second = (
+        "[decision]",
+        "[events.click]\nactors = { usr = \"user_id\", movie = \"movie_id\" }\n[events.far]\nwhere = \"click.movie == 'a'\"\n[decision]",
+    );
+    let reads = (
+        "near = \"score.near\"",
+        "near = \"count(click, by = user) + count(far, by = movie)\"\nlong = \"movie.lenght\"",
+    );
+    let source = (
+        "[[stages]]\nkind = \"sum\"\nname = \"first\"",
+        "[[candidates]]\nkind = \"popular\"\nname = \"clicked\"\nevent = \"far\"\nkeep = 3\n[[stages]]\nkind = \"sum\"\nname = \"first\"",
+    );
+    check(&[second, reads, source], &["usr", "lenght"]);
+    // The decision's own event: nothing can be resolved without it.
+    check(&[("user = \"user_id\"", "usr = \"user_id\""), function], &["usr"]);
+}

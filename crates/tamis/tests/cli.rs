@@ -141,6 +141,13 @@ fn training_is_reproducible_and_what_it_makes_is_judged_and_asked() {
     let bundle = train("a", "2");
     assert_eq!(bundle, train("b", "1"), "the same files give the same bytes, on however many cores");
 
+    let checked = String::from_utf8_lossy(&tamis(dir.path(), &["check", ".", "--home", "a"]).stdout).into_owned();
+    assert!(checked.contains("for 80 users, 60 items, 4000 events"), "{checked}");
+    let tight = SYSTEM.replace("[actors.user]", "[constraints]\nmemory = \"1MB\"\n[actors.user]");
+    std::fs::write(dir.path().join("tight.toml"), tight).expect("a file for the test");
+    let refused = tamis(dir.path(), &["check", "tight.toml", "--home", "a"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+
     let report = json(&tamis(dir.path(), &["evaluate", ".", "--json", "--home", "a", "--report", "r.html"]));
     let ndcg = |m: &Value| m["ndcg@10"]["value"].as_f64().expect("a number");
     assert!(ndcg(&report["metrics"]) > 1.2 * ndcg(&report["baselines"]["popular"]), "{report}");

@@ -69,12 +69,12 @@ fn in_memory(system: &System, world: &World) -> (Actors, Events) {
     let mut batch = schema.batch();
     for (user, gender) in world.genders.iter().enumerate() {
         let kind = append(&schema, &mut batch, (Class::Actor, "user"), 0, &[user.to_string()]);
-        gender.map(|g| set(&schema, &mut batch, kind, "gender", word(g)));
+        gender.iter().for_each(|g| set(&schema, &mut batch, kind, "gender", word(*g)));
     }
     for (movie, film) in world.films.iter().enumerate() {
         let kind = append(&schema, &mut batch, (Class::Actor, "movie"), 0, &[movie.to_string()]);
-        film.year.map(|y| set(&schema, &mut batch, kind, "year", number(y)));
-        film.director.map(|d| set(&schema, &mut batch, kind, "director", word(d)));
+        film.year.into_iter().for_each(|y| set(&schema, &mut batch, kind, "year", number(y)));
+        film.director.into_iter().for_each(|d| set(&schema, &mut batch, kind, "director", word(d)));
         set(&schema, &mut batch, kind, "genres", |c| {
             let Column::Tags(tags) = c else { panic!("genres are tags") };
             film.genres.iter().for_each(|(w, weight)| tags.push(&format!("w{w}"), *weight));

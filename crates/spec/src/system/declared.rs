@@ -2,7 +2,7 @@
 
 use super::keys::{ACTOR, EVENT, param};
 use super::names::{TYPES, writable};
-use super::read::Reader;
+use super::read::{Reader, names_lost};
 use super::walk::{Place, entries, holds, key_span, span_of, text_of};
 use super::{ActorSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
 use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
@@ -17,7 +17,7 @@ impl Reader<'_> {
             let place =
                 Place { title: format!("[actors.{}]", name.value), span: item.span().unwrap_or(name.span.clone()) };
             let Some(table) = item.as_table_like() else {
-                self.no_table(&place);
+                self.no_table(&name.value, &place);
                 continue;
             };
             let params = self.walk.table(&place, table, ACTOR);
@@ -33,8 +33,8 @@ impl Reader<'_> {
         out
     }
 
-    fn no_table(&mut self, place: &Place) {
-        self.lost = true;
+    fn no_table(&mut self, name: &str, place: &Place) {
+        self.lost.push(name.to_string());
         self.walk.refuse(place.span.clone(), format!("{} is a table", place.title), "");
     }
 
@@ -67,7 +67,7 @@ impl Reader<'_> {
             let span = item.span().unwrap_or(name.span.clone());
             match self.walk.value(&name.value, ty, item, &span) {
                 Some(ParamValue::Table(params)) => out.push((name, params)),
-                _ => self.lost = true,
+                _ => self.lost.push(name.value),
             }
         }
         out
@@ -77,7 +77,7 @@ impl Reader<'_> {
         let mut out = Vec::new();
         for (name, params) in self.entries(table, declared, "fields") {
             let Some(ty) = self.field_type(&params) else {
-                self.lost = true;
+                self.lost.push(name.value);
                 continue;
             };
             for (key, fits) in [("separator", Type::Tags), ("weighted", Type::Tags), ("pattern", Type::Time)] {
@@ -129,7 +129,7 @@ impl Reader<'_> {
             let place =
                 Place { title: format!("[events.{}]", name.value), span: item.span().unwrap_or(name.span.clone()) };
             let Some(table) = item.as_table_like() else {
-                self.no_table(&place);
+                self.no_table(&name.value, &place);
                 continue;
             };
             let params = self.walk.table(&place, table, EVENT);
@@ -153,8 +153,8 @@ impl Reader<'_> {
                 self.walk.refuse(place.span.clone(), message, "name the column of its moment");
             }
             let roles = self.roles(table);
-            if roles.is_empty() {
-                self.lost = true;
+            if roles.len() < entries(table, "actors").len().max(1) {
+                self.lost.push(name.value.clone());
             }
             let none = match table.get("actors") {
                 Some(actors) => actors.as_table_like().is_some_and(|t| t.is_empty()),
@@ -183,7 +183,6 @@ impl Reader<'_> {
             match self.walk.actors.iter().position(|a| a == actor) {
                 Some(actor) => out.push(RoleSpec { role, actor, column }),
                 None => {
-                    self.lost = true;
                     let mut wrong = Diagnostic::unknown(span.clone(), "actor", actor, self.walk.actors.iter().copied());
                     if nearest(actor, self.walk.actors.iter().copied()).is_none() {
                         wrong.help +=
@@ -203,16 +202,17 @@ impl Reader<'_> {
             let Some((table, text)) = item.as_table_like().and_then(|t| Some((t, t.get("where")?))) else { continue };
             let span = span_of(table, "where", text);
             let found = text.as_str().and_then(|text| self.walk.expression(text, &span).ok());
+            let found = found.filter(|condition| !names_lost(condition, &self.lost, &[]));
             let base = found.map(|condition| (self.base(&condition, &events[..n_declared]), condition));
             match base {
                 Some((Ok(base), condition)) => {
                     events.push(EventSpec { name, origin: Origin::Derived { base, condition } });
                 }
                 Some((Err(wrong), _)) => {
-                    self.lost = true;
+                    self.lost.push(name.value);
                     self.walk.wrong.push(wrong);
                 }
-                None => self.lost = true,
+                None => self.lost.push(name.value),
             }
         }
     }

@@ -18,8 +18,8 @@ pub(super) struct Parts {
     pub(super) rerank: Vec<Part>,
     /// Names of sources and stages that could not be read: whoever refers to them is not to blame.
     pub(super) lost: Vec<String>,
-    /// Whether a learned vector could not be read.
-    pub(super) learned_lost: bool,
+    /// Names of learned vectors that could not be read.
+    pub(super) learned_lost: Vec<String>,
 }
 
 /// A part before it has a name for certain.
@@ -40,7 +40,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Table, vocabulary: &Vocabulary) -
             Place { title: format!("[learned.{}]", name.value), span: item.span().unwrap_or(name.span.clone()) };
         match draft(walk, &LEARNED, &vocabulary.learned, place, item.as_table_like()) {
             Some(d) if d.whole => parts.learned.push(Part { kind: d.kind, name, params: d.params, span: d.span }),
-            _ => parts.learned_lost = true,
+            _ => parts.learned_lost.push(name.value),
         }
     }
     let sources = list(walk, root, &CANDIDATES, &vocabulary.candidates);
@@ -64,6 +64,40 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Table, vocabulary: &Vocabulary) -
     parts.candidates = named(sources, &mut space, &mut parts.lost);
     parts.stages = named(stages, &mut space, &mut parts.lost);
     parts
+}
+
+impl Parts {
+    /// Leaves out the parts whose keys name something that could not be read.
+    pub(super) fn leave_out(&mut self, names: &[String]) {
+        let (mut gone, lost) = (Vec::new(), &mut self.lost);
+        self.learned.retain(|p| {
+            !refers(&p.params, names) || {
+                gone.push(p.name.value.clone());
+                false
+            }
+        });
+        let names = [names, &gone].concat();
+        for parts in [&mut self.candidates, &mut self.stages] {
+            parts.retain(|p| {
+                !refers(&p.params, &names) || {
+                    lost.push(p.name.value.clone());
+                    false
+                }
+            });
+        }
+        self.rerank.retain(|p| !refers(&p.params, &names));
+        self.learned_lost.extend(gone);
+    }
+}
+
+fn refers(params: &Params, names: &[String]) -> bool {
+    let any = |text: &str| text.split('.').any(|name| names.iter().any(|n| n == name));
+    params.values.iter().any(|(_, v)| match &v.value {
+        ParamValue::Text(text) => any(text),
+        ParamValue::Texts(texts) => texts.iter().any(|t| any(&t.value)),
+        ParamValue::Table(table) => refers(table, names),
+        _ => false,
+    })
 }
 
 /// The parts of `[[candidates]]` or `[[stages]]`.

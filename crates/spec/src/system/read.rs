@@ -58,7 +58,7 @@ pub fn read(text: &str, vocabulary: &Vocabulary) -> (Option<System>, Vec<Diagnos
     let root = document.as_table();
     let walk =
         Walk { source: text, actors: names_of(root, "actors"), events: names_of(root, "events"), wrong: Vec::new() };
-    let mut reader = Reader { walk, root, lost: false };
+    let mut reader = Reader { walk, root, lost: Vec::new() };
     let system = reader.system(vocabulary);
     let mut wrong = reader.walk.wrong;
     wrong.sort_by_key(|d| d.span.start);
@@ -82,8 +82,8 @@ fn names_of<'t>(root: &'t Table, key: &str) -> Vec<&'t str> {
 pub(super) struct Reader<'a> {
     pub(super) walk: Walk<'a>,
     pub(super) root: &'a Table,
-    /// Whether a name was declared and what it stands for could not be read.
-    pub(super) lost: bool,
+    /// Names that are declared and could not be read: whoever refers to them is not to blame.
+    pub(super) lost: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -96,15 +96,15 @@ impl Reader<'_> {
         let actors = self.actors();
         let mut events = self.events();
         self.derived(&mut events);
-        let parts = parts::read(&mut self.walk, self.root, vocabulary);
+        let mut parts = parts::read(&mut self.walk, self.root, vocabulary);
         self.namespace(&actors, &parts);
+        self.lost.append(&mut parts.learned_lost);
+        parts.leave_out(&self.lost);
+        self.lost.append(&mut parts.learned_lost);
         let decision = self.decision(&top, &actors, &events);
         self.label(&top);
         let split = self.split(&top);
         let features = self.features(&parts);
-        if self.lost || parts.learned_lost {
-            return None;
-        }
         Some(System {
             name,
             task,
@@ -166,6 +166,7 @@ impl Reader<'_> {
     fn decision(&mut self, top: &Params, actors: &[ActorSpec], events: &[EventSpec]) -> Option<DecisionSpec> {
         let (table, span) = (top.table("decision")?, top.span("decision")?);
         let condition = text_of(table, "where").and_then(|t| self.walk.expression(&t.value, &t.span).ok());
+        let condition = condition.filter(|c| !names_lost(c, &self.lost, &[]));
         let actor = |key: &str| actors.iter().position(|a| Some(a.name.value.as_str()) == table.text(key));
         let each = events.iter().position(|e| Some(e.name.value.as_str()) == table.text("each"))?;
         let (user, item) = (actor("for")?, actor("item")?);
@@ -177,9 +178,12 @@ impl Reader<'_> {
             Origin::Derived { base, .. } => base,
             Origin::Declared { .. } => each,
         };
+        if self.lost.contains(&events[base].name.value) {
+            return None;
+        }
         if let Origin::Declared { roles, .. } = &events[base].origin {
             for (key, actor) in [("for", user), ("item", item)] {
-                if !self.lost && !roles.iter().any(|r| r.actor == actor) {
+                if !roles.iter().any(|r| r.actor == actor) {
                     let message =
                         format!("the event `{}` has no `{}`", events[each].name.value, actors[actor].name.value);
                     let span = table.span(key).unwrap_or(span.clone());
@@ -234,7 +238,7 @@ impl Reader<'_> {
                 Some(ParamValue::Text(text)) => text,
                 _ => String::new(),
             };
-            let read = self.walk.expression(&source, &span).ok().filter(|e| !names_lost(e, &parts.lost));
+            let read = self.walk.expression(&source, &span).ok().filter(|e| !names_lost(e, &self.lost, &parts.lost));
             let expr = read.unwrap_or(Expr { node: Node::Number(0.0), span });
             out.push(FeatureSpec { name, source, expr });
         }
@@ -242,14 +246,15 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an expression reads the score or the place of a part that could not be read.
-fn names_lost(expr: &Expr, lost: &[String]) -> bool {
+/// Whether an expression names something that could not be read: `lost`, or the score or the place of one of `parts`.
+pub(super) fn names_lost(expr: &Expr, lost: &[String], parts: &[String]) -> bool {
     let mut found = false;
     expr.walk(&mut |e| {
-        if let Node::Path(names) = &e.node
-            && let [(of, _), (part, _)] = &names[..]
-        {
-            found |= ["score", "rank"].contains(&of.as_str()) && lost.contains(part);
+        if let Node::Path(names) = &e.node {
+            found |= names.iter().any(|(name, _)| lost.contains(name));
+            if let [(of, _), (part, _)] = &names[..] {
+                found |= ["score", "rank"].contains(&of.as_str()) && parts.contains(part);
+            }
         }
     });
     found

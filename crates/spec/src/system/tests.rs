@@ -213,6 +213,7 @@ fn a_mistake_in_a_table_is_told_with_its_place() {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn a_mistake_in_an_actor_or_event_is_told_with_its_place() {
     check(

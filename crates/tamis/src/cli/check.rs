@@ -44,8 +44,13 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
         return Ok(());
     }
     let system = a.system.clone().unwrap_or_default();
-    let (_, plan) = planned(&Of { system, home: a.home.clone(), json: a.json })?;
-    let sizes = Sizes::default();
+    let (home, plan) = planned(&Of { system, home: a.home.clone(), json: a.json })?;
+    let sizes = super::train::sizes(&home).map_or_else(Sizes::default, |[users, items, events]| Sizes {
+        users: users as f64,
+        items: items as f64,
+        events: events as f64,
+        counted: true,
+    });
     let needed = describe::memory_bytes(&plan, &sizes);
     if a.json {
         say!("{}", serde_json::to_string_pretty(&describe::to_json(&plan, &sizes)).expect("a plan is plain data"));

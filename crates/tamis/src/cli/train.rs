@@ -62,6 +62,7 @@ pub(super) fn train(
     let mut steps = vec![("import".to_string(), bars.seconds() - from)];
     let from = bars.seconds();
     let data = load(home, plan, None, bars)?;
+    note_sizes(home, plan, &data)?;
     steps.push(("read the log".to_string(), bars.seconds() - from));
     let trained = tamis_train::train(plan, &data, n_threads, bars)?;
     steps.extend(trained.steps);
@@ -82,6 +83,31 @@ struct Imported {
     files: Vec<(PathBuf, u64, u64)>,
     /// Records that came from files.
     records: u64,
+    /// Users, items and events of the log, as counted by the last training.
+    #[serde(default)]
+    sizes: Option<[u64; 3]>,
+}
+
+/// How large the system is, if it was trained: users, items, events.
+pub(super) fn sizes(home: &Home) -> Option<[u64; 3]> {
+    imported(home)?.sizes
+}
+
+fn imported(home: &Home) -> Option<Imported> {
+    // What cannot be read is made anew from the files: nothing depends on it but time.
+    std::fs::read(home.import()).ok().and_then(|b| serde_json::from_slice(&b).ok())
+}
+
+fn note_sizes(home: &Home, plan: &Plan, data: &Data) -> Result<(), Failed> {
+    let (users, items) = data.sizes(plan);
+    let sizes = Some([users as u64, items as u64, data.events.order.len() as u64]);
+    note(home, &Imported { sizes, ..imported(home).unwrap_or_default() })
+}
+
+fn note(home: &Home, imported: &Imported) -> Result<(), Failed> {
+    let text = serde_json::to_vec_pretty(imported).expect("an import is plain data");
+    std::fs::write(home.import(), text)
+        .map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
 }
 
 /// Imports the system's files into its log, unless the log holds them already.
@@ -95,7 +121,7 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
         let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
         wanted.files.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
     }
-    let known: Option<Imported> = std::fs::read(home.import()).ok().and_then(|b| serde_json::from_slice(&b).ok());
+    let known = imported(home);
     let disk = Disk::open(&home.log())?;
     let (log, recovered) = Log::open(disk)?;
     if recovered.cut_bytes > 0 && !quiet {
@@ -137,9 +163,7 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
         read.files.iter().for_each(tell);
     }
     wanted.records = log.next_seq();
-    let text = serde_json::to_vec_pretty(&wanted).expect("an import is plain data");
-    std::fs::write(home.import(), text)
-        .map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
+    note(home, &wanted)
 }
 
 fn paths(plan: &Plan) -> impl Iterator<Item = &str> {
