@@ -4,7 +4,7 @@ use crate::call;
 use crate::eval::{At, Numbers, Slot};
 use crate::function::{Eval, Node, Per, Ty};
 use crate::names::{Cx, Scope};
-use crate::state::{CellSpec, Value, What};
+use crate::state::{CellSpec, LATEST_MAX, Value, What};
 use tamis_spec::MISSING;
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::expr::{Call, Expr, Node as Tree};
@@ -155,6 +155,31 @@ pub fn window(call: &Call) -> Result<What, Diagnostic> {
         (Some(_), Some(_)) => {
             let span = call::named(call, "half_life").map_or(call.name.1.clone(), |e| e.span.clone());
             Err(Diagnostic::new(span, "`within` and `half_life` exclude each other").help("keep one of them"))
+        }
+    }
+}
+
+/// The smallest or largest number over events, over all of them, within a span, or over the latest.
+pub fn extreme(call: &Call, largest: bool, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
+    call::shape(call, 1, &["by", "within", "last"], true)?;
+    let of = read(call, &call.args[0], cx)?;
+    let (within_ms, last) = (call::duration_ms(call, "within")?, call::count(call, "last", 1, LATEST_MAX)?);
+    match (within_ms, last) {
+        (Some(_), Some(_)) => {
+            let span = call::named(call, "last").map_or(call.name.1.clone(), |e| e.span.clone());
+            Err(Diagnostic::new(span, "`within` and `last` exclude each other").help("keep one of them"))
+        }
+        (_, Some(n)) => {
+            let cell = of.cell(What::Latest { n }, Value::Number(&call.args[0]), cx)?;
+            let better = if largest { f32::max } else { f32::min };
+            Ok(of.node(cell, cx, move |state, cell, key, _| {
+                let (older, newer) = state.latest_values(cell, key);
+                older.iter().chain(newer).copied().reduce(better).unwrap_or(f32::NAN)
+            }))
+        }
+        (_, None) => {
+            let cell = of.cell(What::Extreme { largest, within_ms }, Value::Number(&call.args[0]), cx)?;
+            Ok(of.node(cell, cx, |state, cell, key, now| state.extreme(cell, key, now)))
         }
     }
 }

@@ -76,6 +76,13 @@ pub enum What {
         /// How many, at most [`LATEST_MAX`].
         n: usize,
     },
+    /// The smallest or largest number.
+    Extreme {
+        /// The largest, not the smallest.
+        largest: bool,
+        /// Over [t - within, t); without it over all of the past.
+        within_ms: Option<i64>,
+    },
     /// A weighted set, the sum of the events' sets; at most [`HISTOGRAM_MAX`] words, the lightest go.
     Histogram {
         /// Time to one half; without it nothing fades.
@@ -108,6 +115,10 @@ impl What {
             Self::LastTime => "last time".into(),
             Self::FirstTime => "first time".into(),
             Self::Latest { n } => format!("latest {n} values"),
+            Self::Extreme { largest, within_ms } => {
+                let name = if largest { "largest value" } else { "smallest value" };
+                within_ms.map_or_else(|| name.into(), |ms| format!("{name} within {}", format_duration(ms)))
+            }
             Self::Histogram { half_life_ms: None } => "histogram".into(),
             Self::Histogram { half_life_ms: Some(h) } => format!("histogram with half-life {}", format_duration(h)),
             Self::List { keep } => format!("latest {keep} actors"),
@@ -122,6 +133,8 @@ impl What {
             Self::Decay { .. } => 16.0,
             Self::LastNumber => 4.0,
             Self::Latest { n } => 4.0 + 4.0 * n as f64,
+            // Of n values in no order about ln n are larger than all after them.
+            Self::Extreme { .. } => 32.0 + 16.0 * (1.0 + events_per_key).ln(),
             Self::Histogram { .. } => 56.0 + 8.0 * events_per_key.min(32.0),
             Self::List { keep } => 24.0 + 16.0 * events_per_key.min(keep as f64),
         }
@@ -276,14 +289,28 @@ impl State {
     /// Sum and number of the latest values.
     #[inline]
     pub fn latest(&self, cell: usize, key: u32) -> (f32, usize) {
-        let Cell::Latest { n, values, counts } = &self.cells[cell] else { return (0.0, 0) };
+        // From the oldest to the newest, so that the order of addition is that of the log.
+        let (older, newer) = self.latest_values(cell, key);
+        (older.iter().chain(newer).sum(), older.len() + newer.len())
+    }
+
+    /// The smallest or largest number as of `now`; NaN when there was none.
+    #[inline]
+    pub fn extreme(&self, cell: usize, key: u32, now: i64) -> f32 {
+        let Cell::Extremes { within_ms, rows, .. } = &self.cells[cell] else { return f32::NAN };
+        let Some(row) = rows.get(key as usize) else { return f32::NAN };
+        let oldest = within_ms.map_or(i64::MIN, |ms| now.saturating_sub(ms));
+        let first = row.partition_point(|(time, _)| *time < oldest);
+        row.get(first).map_or(f32::NAN, |(_, value)| *value)
+    }
+
+    /// The latest numbers, oldest first, as the two parts of a ring.
+    #[inline]
+    pub fn latest_values(&self, cell: usize, key: u32) -> (&[f32], &[f32]) {
+        let Cell::Latest { n, values, counts } = &self.cells[cell] else { return (&[], &[]) };
         let met = counts.get(key as usize).copied().unwrap_or(0) as usize;
-        let start = key as usize * n;
-        let kept = met.min(*n);
-        // Summed from the oldest to the newest, so that the order of addition is that of the log.
-        let oldest = if met > *n { met % n } else { 0 };
-        let sum = (0..kept).map(|i| values[start + (oldest + i) % n]).sum();
-        (sum, kept)
+        let ring = values.get(key as usize * n..(key as usize + 1) * n).unwrap_or(&[]);
+        if met <= *n { (&ring[..met.min(ring.len())], &[]) } else { (&ring[met % n..], &ring[..met % n]) }
     }
 
     /// The weighted set of a key, faded to `now`.

@@ -10,7 +10,9 @@ mod hour;
 mod last;
 mod log1p;
 mod matches;
+mod max;
 mod mean;
+mod min;
 mod missing;
 mod month;
 mod overlap;
@@ -20,6 +22,7 @@ mod seen;
 mod similar;
 mod since;
 mod sum;
+mod trend;
 mod weekday;
 
 use crate::function::Function;
@@ -31,10 +34,13 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     rate::KIND,
     sum::KIND,
     mean::KIND,
+    min::KIND,
+    max::KIND,
     last::KIND,
     since::KIND,
     histogram::KIND,
     recent::KIND,
+    trend::KIND,
     seen::KIND,
     dot::KIND,
     cosine::KIND,

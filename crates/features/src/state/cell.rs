@@ -2,6 +2,7 @@
 
 use super::{HISTOGRAM_MAX, What};
 use crate::eval::SetRef;
+use std::collections::VecDeque;
 use tamis_spec::decision::Visit;
 
 /// Values by dense key; keys past the end were never met.
@@ -33,6 +34,16 @@ pub enum Cell {
         values: Vec<f32>,
         /// Numbers met so far.
         counts: Vec<u32>,
+    },
+    /// Numbers that are, or will be when older ones have left the window, the smallest or largest: from the oldest to the newest, each
+    /// closer to the middle than the one before. One without a window.
+    Extremes {
+        /// The largest, not the smallest.
+        largest: bool,
+        /// Length of the window.
+        within_ms: Option<i64>,
+        /// By key: moments and numbers.
+        rows: Vec<VecDeque<(i64, f32)>>,
     },
     /// Weighted sets.
     Histograms {
@@ -72,6 +83,7 @@ impl Cell {
         match what {
             What::Total | What::Window { .. } => Self::Totals(Vec::new()),
             What::Decay { half_life_ms } => Self::Decays { half_life_ms, values: Vec::new() },
+            What::Extreme { largest, within_ms } => Self::Extremes { largest, within_ms, rows: Vec::new() },
             What::LastNumber => Self::LastNumbers(Vec::new()),
             What::LastTime => Self::Times { first: false, values: Vec::new() },
             What::FirstTime => Self::Times { first: true, values: Vec::new() },
@@ -97,6 +109,7 @@ impl Cell {
                 to(values, n * *each, 0.0);
                 to(counts, n, 0);
             }
+            Self::Extremes { rows, .. } => to(rows, n, VecDeque::new()),
             Self::Histograms { rows, .. } => to(rows, n, Histogram::default()),
             Self::Lists { rows, .. } => to(rows, n, Vec::new()),
         }
@@ -117,6 +130,23 @@ impl Cell {
             Self::Latest { n, values, counts } => {
                 values[key * *n + counts[key] as usize % *n] = value;
                 counts[key] += 1;
+            }
+            Self::Extremes { largest, within_ms, rows } => {
+                let row = &mut rows[key];
+                let beaten = |v: f32| if *largest { v <= value } else { v >= value };
+                if let Some(ms) = *within_ms {
+                    let oldest = time.saturating_sub(ms);
+                    while row.front().is_some_and(|(t, _)| *t < oldest) {
+                        row.pop_front();
+                    }
+                    while row.back().is_some_and(|(_, v)| beaten(*v)) {
+                        row.pop_back();
+                    }
+                    row.push_back((time, value));
+                } else if row.front().is_none_or(|(_, v)| beaten(*v)) {
+                    row.clear();
+                    row.push_back((time, value));
+                }
             }
             Self::Times { .. } | Self::Histograms { .. } | Self::Lists { .. } => {}
         }
@@ -164,6 +194,7 @@ impl Cell {
             Self::LastNumbers(v) => v.capacity() * 4,
             Self::Times { values, .. } => values.capacity() * 8,
             Self::Latest { values, counts, .. } => (values.capacity() + counts.capacity()) * 4,
+            Self::Extremes { rows, .. } => rows.capacity() * 32 + rows.iter().map(|r| r.capacity() * 16).sum::<usize>(),
             Self::Histograms { rows, .. } => {
                 rows.capacity() * 56
                     + rows.iter().map(|r| r.ids.capacity() * 4 + r.weights.capacity() * 4).sum::<usize>()

@@ -156,7 +156,7 @@ fn take_in(
     let rows = counted(spec.key, spec.filter, buffers);
     match spec.what {
         What::Window { .. } => {}
-        What::Total | What::Decay { .. } | What::LastNumber | What::Latest { .. } => {
+        What::Total | What::Decay { .. } | What::LastNumber | What::Latest { .. } | What::Extreme { .. } => {
             let values = spec.value.map(|v| &buffers.numbers[v]);
             for row in rows {
                 let value = values.map_or(1.0, |v| v[row]);

@@ -110,6 +110,29 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
         let years: Vec<f32> = of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect();
         a.film().and_then(|f| f.year).unwrap_or(f32::NAN) - mean(&years)
     }),
+    ("min(rating.stars, by = user)", |a| least(&a.stars(RATING, User))),
+    ("max(rating.stars, by = movie)", |a| most(&a.stars(RATING, Movie))),
+    ("min(liked.stars where user.gender == \"w1\", by = movie, within = 7s)", |a| {
+        let of = a.within(LIKED, Movie, 7);
+        let of: Vec<f32> = of.iter().filter(|e| a.world.gender(e.user) == Some(1)).filter_map(|e| e.stars).collect();
+        least(&of)
+    }),
+    ("max(rating.stars, by = user, within = 12s)", |a| {
+        most(&a.within(RATING, User, 12).iter().filter_map(|e| e.stars).collect::<Vec<_>>())
+    }),
+    ("max(rating.movie.year, by = (user, movie.director), within = 20s)", |a| {
+        let of = a.within(RATING, UserAndDirector, 20);
+        most(&of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect::<Vec<_>>())
+    }),
+    ("min(rating.stars, by = user, last = 3)", |a| least(latest(&a.stars(RATING, User), 3))),
+    ("max(click.movie.year, by = user, last = 2)", |a| {
+        let of = a.past(CLICK, User);
+        most(latest(&of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect::<Vec<_>>(), 2))
+    }),
+    ("trend(click, by = movie, short = 3s, long = 12s)", |a| {
+        let (short, long) = (a.n_within(CLICK, Movie, 3), a.n_within(CLICK, Movie, 12));
+        (((short + 0.25) / 3.0) / ((long + 1.0) / 12.0)).ln()
+    }),
     ("rate(liked / rating, by = movie)", |a| a.n(LIKED, Movie) / nonzero(a.n(RATING, Movie))),
     ("rate(click / impression, by = (user, movie))", |a| a.n(CLICK, Both) / nonzero(a.n(IMPRESSION, Both))),
     ("rate(click / impression, by = movie.director, prior = 3)", |a| {
@@ -313,6 +336,14 @@ fn latest<T>(of: &[T], n: usize) -> &[T] {
 
 fn mean(of: &[f32]) -> f32 {
     if of.is_empty() { f32::NAN } else { of.iter().sum::<f32>() / of.len() as f32 }
+}
+
+fn least(of: &[f32]) -> f32 {
+    of.iter().copied().reduce(f32::min).unwrap_or(f32::NAN)
+}
+
+fn most(of: &[f32]) -> f32 {
+    of.iter().copied().reduce(f32::max).unwrap_or(f32::NAN)
 }
 
 /// NaN for 0, which nothing can be divided by.
