@@ -236,6 +236,15 @@ impl Numbers for IsText {
     }
 }
 
+/// A number as it is written, with or without a minus.
+pub(crate) fn written(function: &str, e: &Expr) -> Result<f32, Diagnostic> {
+    match &e.node {
+        Tree::Number(n) => Ok(*n as f32),
+        Tree::Unary(Unary::Minus, of) => written(function, of).map(|n| -n),
+        _ => Err(Diagnostic::new(e.span.clone(), format!("a bound of `{function}` is a written number"))),
+    }
+}
+
 /// Numbers made of moments.
 pub(crate) struct OfTimes<F> {
     pub(crate) of: Box<dyn Times>,
@@ -259,10 +268,49 @@ pub(crate) fn of_time(
     cx: &mut Cx<'_>,
     f: impl Fn(i64, i64) -> f32 + Send + Sync + 'static,
 ) -> Result<Node, Diagnostic> {
-    call::shape(call, 1, &[], false)?;
+    of_time_with(call, &[], cx, f)
+}
+
+/// The same, with named arguments that the caller reads.
+pub(crate) fn of_time_with(
+    call: &Call,
+    named: &[&str],
+    cx: &mut Cx<'_>,
+    f: impl Fn(i64, i64) -> f32 + Send + Sync + 'static,
+) -> Result<Node, Diagnostic> {
+    call::shape(call, 1, named, false)?;
     let of = cx.node(&call.args[0])?;
     match of.eval {
         Eval::Times(times) => Ok(Node::number(of.per, OfTimes { of: times, f })),
         _ => Err(call::wrong(&call.name.0, call.args[0].span.clone(), "a time", of.ty.name())),
+    }
+}
+
+/// Numbers made of texts; missing where there is none.
+pub(crate) struct OfText<F> {
+    of: Box<dyn TextOf>,
+    f: F,
+}
+impl<F: Fn(&str) -> f32 + Send + Sync> Numbers for OfText<F> {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        for (row, o) in out.iter_mut().enumerate() {
+            let text = self.of.text(at, row);
+            *o = if text.is_empty() { f32::NAN } else { (self.f)(text) };
+        }
+    }
+}
+
+/// Reads a function whose first of `n` arguments is a text.
+pub(crate) fn of_text(
+    call: &Call,
+    n: usize,
+    cx: &mut Cx<'_>,
+    f: impl Fn(&str) -> f32 + Send + Sync + 'static,
+) -> Result<Node, Diagnostic> {
+    call::shape(call, n, &[], false)?;
+    let of = cx.node(&call.args[0])?;
+    match of.eval {
+        Eval::Texts(text) => Ok(Node::number(of.per, OfText { of: text, f })),
+        _ => Err(call::wrong(&call.name.0, call.args[0].span.clone(), "a text", of.ty.name())),
     }
 }

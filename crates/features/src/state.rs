@@ -4,10 +4,12 @@
 //! holds depends on the order of events alone, not on when or how often it was read.
 
 mod cell;
+mod distinct;
 mod fold;
 mod space;
 
 pub use cell::Cell;
+pub use distinct::{Distinct, Sketch};
 pub use fold::{Buffers, Folded, fold};
 pub(crate) use fold::{STRETCH_MAX, at_events};
 pub use space::{Space, SpaceSpec};
@@ -83,6 +85,16 @@ pub enum What {
         /// Over [t - within, t); without it over all of the past.
         within_ms: Option<i64>,
     },
+    /// How many different actors or categories.
+    Distinct {
+        /// Over [t - within, t); without it over all of the past.
+        within_ms: Option<i64>,
+    },
+    /// The same of all of the past, estimated.
+    Sketch {
+        /// 2^bits registers of a byte.
+        bits: u32,
+    },
     /// A weighted set, the sum of the events' sets; at most [`HISTOGRAM_MAX`] words, the lightest go.
     Histogram {
         /// Time to one half; without it nothing fades.
@@ -119,6 +131,9 @@ impl What {
                 let name = if largest { "largest value" } else { "smallest value" };
                 within_ms.map_or_else(|| name.into(), |ms| format!("{name} within {}", format_duration(ms)))
             }
+            Self::Distinct { within_ms: None } => "different values".into(),
+            Self::Distinct { within_ms: Some(ms) } => format!("different values within {}", format_duration(ms)),
+            Self::Sketch { bits } => format!("sketch of 2^{bits}"),
             Self::Histogram { half_life_ms: None } => "histogram".into(),
             Self::Histogram { half_life_ms: Some(h) } => format!("histogram with half-life {}", format_duration(h)),
             Self::List { keep } => format!("latest {keep} actors"),
@@ -135,6 +150,9 @@ impl What {
             Self::Latest { n } => 4.0 + 4.0 * n as f64,
             // Of n values in no order about ln n are larger than all after them.
             Self::Extreme { .. } => 32.0 + 16.0 * (1.0 + events_per_key).ln(),
+            Self::Distinct { within_ms: None } => 64.0 + 20.0 * events_per_key,
+            Self::Distinct { within_ms: Some(_) } => 64.0 + 40.0 * events_per_key,
+            Self::Sketch { bits } => 16.0 + f64::from(1u32 << bits),
             Self::Histogram { .. } => 56.0 + 8.0 * events_per_key.min(32.0),
             Self::List { keep } => 24.0 + 16.0 * events_per_key.min(keep as f64),
         }
@@ -302,6 +320,19 @@ impl State {
         let oldest = within_ms.map_or(i64::MIN, |ms| now.saturating_sub(ms));
         let first = row.partition_point(|(time, _)| *time < oldest);
         row.get(first).map_or(f32::NAN, |(_, value)| *value)
+    }
+
+    /// How many different values, as of `now`; 0 when there was none.
+    #[inline]
+    pub fn distinct(&self, cell: usize, key: u32, now: i64) -> f64 {
+        match &self.cells[cell] {
+            Cell::Distincts { within_ms, rows } => {
+                let oldest = within_ms.map_or(i64::MIN, |ms| now.saturating_sub(ms));
+                rows.get(key as usize).map_or(0.0, |row| row.count(oldest) as f64)
+            }
+            Cell::Sketches { rows, .. } => rows.get(key as usize).map_or(0.0, Sketch::count),
+            _ => 0.0,
+        }
     }
 
     /// The latest numbers, oldest first, as the two parts of a ring.

@@ -77,7 +77,7 @@ fn every_function_says_what_it_does_and_its_example_is_read() {
             "histogram" | "recent" => format!("cosine({}, movie.genres)", kind.example),
             _ => kind.example.to_string(),
         };
-        let (_, wrong) = plan(&system(&format!("x = '{as_number}'")), FUNCTIONS, &[]);
+        let (_, wrong) = plan(&system(&format!("x = '''{as_number}'''")), FUNCTIONS, &[]);
         assert_eq!(wrong, [], "{}", kind.name);
         assert_eq!(FUNCTIONS.iter().filter(|k| k.name == kind.name).count(), 1);
     }
@@ -100,6 +100,17 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("count(liked)", "count", "`count` does not say whose events it reads");
     check("user.gender + 1", "user.gender", "`+` takes numbers, found a category");
     check("cosine(user.age, movie.genres)", "user.age", "`cosine` takes tags or a vector, found a number");
+    check("bucket(movie.year, 5, 3)", "3", "the bound 3 does not come after 5");
+    check("bucket(movie.year)", "bucket", "`bucket` takes 2 arguments, found 1");
+    check("length(movie.genres)", "movie.genres", "`length` takes a text, found tags");
+    check("contains(movie.title, movie.title)", "movie.title", "`contains` looks for a quoted text");
+    check(
+        "distinct(click.movie, by = user, within = 1d, sketch = 8)",
+        "8",
+        "a sketch forgets nothing: `within` and `sketch` exclude each other",
+    );
+    check("trend(click, by = movie, short = 9d)", "9d", "`long` must be longer than `short`");
+    check("min(rating.stars, by = user, within = 1d, last = 3)", "3", "`within` and `last` exclude each other");
     check("liked", "liked", "the event `liked` can only be read by an aggregate");
     check("count(liked, by = user, within = 7d, half_life = 7d)", "7d", "`within` and `half_life` exclude each other");
     check("count(liked, by = user.age)", "user.age", "`by` takes actors and categories, found a number");
@@ -124,6 +135,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             match (field, name.as_str()) {
                 (Column::Times(c), "released") => c.push(parse_time_ms("2000-02-28T12:00:00Z").expect("a moment")),
                 (Column::Numbers(c), "year") => c.push(1999.0),
+                (Column::Texts(c), "title") => c.push("Un  Été à\tRio"),
                 (other, _) => other.push_missing(),
             }
         }
@@ -160,6 +172,18 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
     check("2000-01-01", "clip(movie.year, 1950, 1980)", 1980.0);
     check("2000-01-01", "clip(movie.year, 2050, 2080)", 2050.0);
     check("2000-01-01", "clip(user.age, 0, 1)", f32::NAN);
+    check("2000-01-01", "bucket(movie.year, 1990, 1999, 2000)", 2.0);
+    check("2000-01-01", "bucket(-movie.year, -2000, -1999.5)", 2.0);
+    check("2000-01-01", "bucket(movie.year, 2000)", 0.0);
+    check("2000-01-01", "bucket(user.age, 2000)", f32::NAN);
+    check("2000-01-01", "length(movie.title)", 13.0);
+    check("2000-01-01", "words(movie.title)", 4.0);
+    check("2000-01-01", "contains(movie.title, \"été À\")", 1.0);
+    check("2000-01-01", "contains(movie.title, \"LE É\")", 0.0);
+    check("2000-12-01", "season(now)", 0.0);
+    check("2000-02-29", "season(now)", 0.0);
+    check("2000-03-01", "season(now, half = \"south\")", 3.0);
+    check("2000-11-30", "season(now)", 3.0);
     check("2000-01-01", "log1p(movie.year - 1998)", std::f32::consts::LN_2);
     check("2000-01-01", "log1p(movie.year - 2001)", f32::NAN);
     check("2000-01-01", "missing(user.age) + 2 * missing(movie.year)", 1.0);

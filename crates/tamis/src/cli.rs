@@ -10,6 +10,7 @@ macro_rules! say {
 mod check;
 mod demo;
 mod evaluate;
+mod features;
 mod rank;
 mod serve;
 mod train;
@@ -34,6 +35,8 @@ pub struct Cli {
 enum Verb {
     /// Every mistake of a system file with its place, or its plan
     Check(check::Arguments),
+    /// The manual of the feature language
+    Features(features::Arguments),
     /// Files → log → examples → models → a bundle
     Train(train::Arguments),
     /// A bundle on the held-out time, beside baselines
@@ -77,6 +80,7 @@ impl<E: std::error::Error> From<E> for Failed {
 pub fn run(cli: Cli) -> ExitCode {
     let (json, done) = match cli.verb {
         Verb::Check(a) => (a.json(), check::run(&a)),
+        Verb::Features(a) => (a.json, features::run(&a)),
         Verb::Train(a) => (a.of.json, train::run(&a)),
         Verb::Evaluate(a) => (a.of.json, evaluate::run(&a)),
         Verb::Serve(a) => (a.of.json, serve::run(&a)),

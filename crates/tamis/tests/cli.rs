@@ -130,6 +130,20 @@ fn a_plan_needs_no_data() {
 }
 
 #[test]
+fn the_manual_of_features_is_told_whole_or_by_name() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    let all = json(&tamis(dir.path(), &["features", "--json"]));
+    let one = String::from_utf8_lossy(&tamis(dir.path(), &["features", "distinct"]).stdout).into_owned();
+    let listed = all["functions"].as_array().expect("a list").iter();
+    let about =
+        listed.filter(|f| f["name"] == "distinct").map(|f| f["about"].as_str().expect("a sentence").to_string());
+    assert!(one.contains(&about.collect::<String>()) && !one.contains("rate("), "{one}");
+    let wrong = tamis(dir.path(), &["features", "distnct"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `distinct`?"), "{wrong:?}");
+}
+
+#[test]
 fn training_is_reproducible_and_what_it_makes_is_judged_and_asked() {
     let dir = tempfile::tempdir().expect("a folder for the test");
     market(dir.path());

@@ -3,9 +3,9 @@
 use crate::call;
 use crate::function::{Function, Node};
 use crate::names::Cx;
-use crate::operators::Map;
+use crate::operators::{Map, written};
 use tamis_spec::diagnostic::Diagnostic;
-use tamis_spec::expr::{Call, Expr, Node as Tree, Unary};
+use tamis_spec::expr::Call;
 use tamis_spec::kind::Kind;
 
 pub(super) const KIND: Kind<dyn Function> = Kind {
@@ -21,19 +21,11 @@ impl Function for Clip {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 3, &[], false)?;
         let (per, of) = cx.number(&call.args[0])?;
-        let (low, high) = (bound(&call.args[1])?, bound(&call.args[2])?);
+        let (low, high) = (written("clip", &call.args[1])?, written("clip", &call.args[2])?);
         if low > high {
             let span = call.args[1].span.start..call.args[2].span.end;
             return Err(Diagnostic::new(span, format!("the lower bound {low} is above the upper bound {high}")));
         }
         Ok(Node::number(per, Map { of, f: move |v: f32| if v.is_nan() { v } else { v.clamp(low, high) } }))
-    }
-}
-
-fn bound(e: &Expr) -> Result<f32, Diagnostic> {
-    match &e.node {
-        Tree::Number(n) => Ok(*n as f32),
-        Tree::Unary(Unary::Minus, of) => bound(of).map(|n| -n),
-        _ => Err(Diagnostic::new(e.span.clone(), "a bound of `clip` is a written number")),
     }
 }

@@ -1,13 +1,17 @@
 //! The functions of the feature language, in the order of the manual.
 
 mod age;
+mod bucket;
 mod clip;
+mod contains;
 mod cosine;
 mod count;
+mod distinct;
 mod dot;
 mod histogram;
 mod hour;
 mod last;
+mod length;
 mod log1p;
 mod matches;
 mod max;
@@ -18,12 +22,14 @@ mod month;
 mod overlap;
 mod rate;
 mod recent;
+mod season;
 mod seen;
 mod similar;
 mod since;
 mod sum;
 mod trend;
 mod weekday;
+mod words;
 
 use crate::function::Function;
 use tamis_spec::kind::Kind;
@@ -36,6 +42,7 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     mean::KIND,
     min::KIND,
     max::KIND,
+    distinct::KIND,
     last::KIND,
     since::KIND,
     histogram::KIND,
@@ -47,11 +54,16 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     overlap::KIND,
     matches::KIND,
     similar::KIND,
+    length::KIND,
+    words::KIND,
+    contains::KIND,
     hour::KIND,
     weekday::KIND,
     month::KIND,
+    season::KIND,
     age::KIND,
     log1p::KIND,
     clip::KIND,
+    bucket::KIND,
     missing::KIND,
 ];

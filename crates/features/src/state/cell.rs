@@ -1,6 +1,6 @@
 //! What one cell holds for all keys: a closed set, because every store must be able to write each of them.
 
-use super::{HISTOGRAM_MAX, What};
+use super::{Distinct, HISTOGRAM_MAX, Sketch, What};
 use crate::eval::SetRef;
 use std::collections::VecDeque;
 use tamis_spec::decision::Visit;
@@ -45,6 +45,20 @@ pub enum Cell {
         /// By key: moments and numbers.
         rows: Vec<VecDeque<(i64, f32)>>,
     },
+    /// Different values.
+    Distincts {
+        /// Length of the window.
+        within_ms: Option<i64>,
+        /// By key.
+        rows: Vec<Distinct>,
+    },
+    /// Different values, estimated.
+    Sketches {
+        /// 2^bits registers each.
+        bits: u32,
+        /// By key.
+        rows: Vec<Sketch>,
+    },
     /// Weighted sets.
     Histograms {
         /// Time to one half.
@@ -83,6 +97,8 @@ impl Cell {
         match what {
             What::Total | What::Window { .. } => Self::Totals(Vec::new()),
             What::Decay { half_life_ms } => Self::Decays { half_life_ms, values: Vec::new() },
+            What::Distinct { within_ms } => Self::Distincts { within_ms, rows: Vec::new() },
+            What::Sketch { bits } => Self::Sketches { bits, rows: Vec::new() },
             What::Extreme { largest, within_ms } => Self::Extremes { largest, within_ms, rows: Vec::new() },
             What::LastNumber => Self::LastNumbers(Vec::new()),
             What::LastTime => Self::Times { first: false, values: Vec::new() },
@@ -110,6 +126,8 @@ impl Cell {
                 to(counts, n, 0);
             }
             Self::Extremes { rows, .. } => to(rows, n, VecDeque::new()),
+            Self::Distincts { rows, .. } => to(rows, n, Distinct::default()),
+            Self::Sketches { rows, .. } => to(rows, n, Sketch::default()),
             Self::Histograms { rows, .. } => to(rows, n, Histogram::default()),
             Self::Lists { rows, .. } => to(rows, n, Vec::new()),
         }
@@ -148,7 +166,21 @@ impl Cell {
                     row.push_back((time, value));
                 }
             }
-            Self::Times { .. } | Self::Histograms { .. } | Self::Lists { .. } => {}
+            Self::Times { .. }
+            | Self::Distincts { .. }
+            | Self::Sketches { .. }
+            | Self::Histograms { .. }
+            | Self::Lists { .. } => {}
+        }
+    }
+
+    /// Takes in an actor or category.
+    #[inline]
+    pub(super) fn add_id(&mut self, key: usize, id: u32, time: i64) {
+        match self {
+            Self::Distincts { within_ms, rows } => rows[key].add(id, time, *within_ms),
+            Self::Sketches { bits, rows } => rows[key].add(id, *bits),
+            _ => {}
         }
     }
 
@@ -195,6 +227,10 @@ impl Cell {
             Self::Times { values, .. } => values.capacity() * 8,
             Self::Latest { values, counts, .. } => (values.capacity() + counts.capacity()) * 4,
             Self::Extremes { rows, .. } => rows.capacity() * 32 + rows.iter().map(|r| r.capacity() * 16).sum::<usize>(),
+            Self::Distincts { rows, .. } => {
+                rows.capacity() * size_of::<Distinct>() + rows.iter().map(Distinct::bytes).sum::<usize>()
+            }
+            Self::Sketches { rows, .. } => rows.capacity() * 16 + rows.iter().map(Sketch::bytes).sum::<usize>(),
             Self::Histograms { rows, .. } => {
                 rows.capacity() * 56
                     + rows.iter().map(|r| r.ids.capacity() * 4 + r.weights.capacity() * 4).sum::<usize>()

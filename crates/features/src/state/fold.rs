@@ -166,6 +166,12 @@ fn take_in(
             }
         }
         What::LastTime | What::FirstTime => rows.for_each(|row| cell.add_time(keys[row] as usize, times[row])),
+        What::Distinct { .. } | What::Sketch { .. } => {
+            let of = &buffers.ids[spec.value.expect("a count of different things takes ids")];
+            for row in rows.filter(|row| of[*row] != MISSING) {
+                cell.add_id(keys[row] as usize, of[row], times[row]);
+            }
+        }
         What::Histogram { .. } => {
             let of = &reads.sets[spec.value.expect("a histogram takes a set")].1;
             for row in rows {

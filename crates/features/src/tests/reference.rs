@@ -129,6 +129,20 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
         let of = a.past(CLICK, User);
         most(latest(&of.iter().filter_map(|e| a.world.film(e.movie)?.year).collect::<Vec<_>>(), 2))
     }),
+    ("distinct(rating.movie, by = user)", |a| different(a.past(RATING, User).iter().map(|e| e.movie))),
+    ("distinct(click.user where movie.year > 1990, by = movie.director, within = 6s)", |a| {
+        let of = a.within(CLICK, Director, 6);
+        let new = |e: &&&Happening| a.world.film(e.movie).and_then(|f| f.year).is_some_and(|y| y > 1990.0);
+        different(of.iter().filter(new).map(|e| e.user))
+    }),
+    ("distinct(rating.movie.director, by = user, within = 15s)", |a| {
+        different(a.within(RATING, User, 15).iter().map(|e| a.world.film(e.movie)?.director))
+    }),
+    // Few of many registers meet: rounded, the estimate is exact but for a rare collision.
+    ("distinct(rating.movie, by = user.gender, sketch = 16)", |a| {
+        let n = different(a.past(RATING, Gender).iter().map(|e| e.movie));
+        if n == 0.0 { 0.0 } else { 65_536.0 * (65_536.0 / (65_536.0 - n)).ln() }
+    }),
     ("trend(click, by = movie, short = 3s, long = 12s)", |a| {
         let (short, long) = (a.n_within(CLICK, Movie, 3), a.n_within(CLICK, Movie, 12));
         (((short + 0.25) / 3.0) / ((long + 1.0) / 12.0)).ln()
@@ -336,6 +350,10 @@ fn latest<T>(of: &[T], n: usize) -> &[T] {
 
 fn mean(of: &[f32]) -> f32 {
     if of.is_empty() { f32::NAN } else { of.iter().sum::<f32>() / of.len() as f32 }
+}
+
+fn different(of: impl Iterator<Item = Option<u32>>) -> f32 {
+    of.flatten().collect::<std::collections::BTreeSet<u32>>().len() as f32
 }
 
 fn least(of: &[f32]) -> f32 {

@@ -40,7 +40,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     }
     if a.manual {
         say!("{}", tamis_spec::system::read::reference(&vocabulary));
-        say!("{}", functions());
+        say!("{}", super::features::manual());
         return Ok(());
     }
     let system = a.system.clone().unwrap_or_default();
@@ -65,13 +65,4 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// The manual of the feature language, from its registry.
-fn functions() -> String {
-    let mut out = String::from("## Functions of features\n\n");
-    for kind in tamis_features::FUNCTIONS {
-        out.push_str(&format!("- `{}`: {}\n  `{}`\n", kind.name, kind.about, kind.example));
-    }
-    out
 }
