@@ -1,7 +1,7 @@
 //! What the aggregates share: which event, of whom, since when; and the cells that answer it.
 
 use crate::call;
-use crate::eval::{At, Numbers, Slot};
+use crate::eval::{At, Ids, Numbers, Slot};
 use crate::function::{Eval, Node, Per, Ty};
 use crate::names::{Cx, Scope};
 use crate::state::{CellSpec, LATEST_MAX, Value, What};
@@ -21,8 +21,10 @@ pub struct Aggregate<'c> {
     pub condition: Option<&'c Expr>,
     /// The key space of `by`.
     pub space: usize,
-    /// As the plan prints it: `liked by movie`.
-    pub about: String,
+    /// As the plan prints it: `liked`, with its condition.
+    pub events: String,
+    /// As the plan prints it: `by movie`.
+    pub by: String,
 }
 
 /// Reads event, `where` and `by` of a call whose first argument is `about_event`.
@@ -42,18 +44,30 @@ pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Resul
     let space = cx.space(by, event)?;
     let name = &cx.system.events[event].name.value;
     let condition = call.condition.as_ref().map(|c| format!(" where {}", text_of(c))).unwrap_or_default();
-    let about = format!("{name}{condition} by {}", text_of(by));
-    Ok(Aggregate { event, condition: call.condition.as_deref(), space, about })
+    let (events, by) = (format!("{name}{condition}"), format!("by {}", text_of(by)));
+    Ok(Aggregate { event, condition: call.condition.as_deref(), space, events, by })
 }
 
 fn check_condition(condition: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(), Diagnostic> {
     cx.within(Scope::Event(event), |cx| cx.number(condition)).map(|_| ())
 }
 
-impl Aggregate<'_> {
+/// The key of a cell that keeps all events together.
+pub const EVERYTHING: u32 = 0;
+
+impl<'c> Aggregate<'c> {
+    /// The same events, whoever they are of: under the one key [`EVERYTHING`].
+    pub fn of_all(&self, cx: &mut Cx<'_>) -> Aggregate<'c> {
+        let (here, there): (Box<dyn Ids>, Box<dyn Ids>) = (Box::new(Everything), Box::new(Everything));
+        let base = (cx.system.base(self.event), vec![there]);
+        let space = cx.cells.space("everything".into(), Per::Decision, vec![Ty::Category], vec![here], base);
+        let (events, by) = (self.events.clone(), "in all".to_string());
+        Aggregate { event: self.event, condition: self.condition, space, events, by }
+    }
+
     /// The cell that keeps `what` of these events; the same for equal questions.
     pub fn cell(&self, what: What, value: Value<'_>, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
-        let about = format!("{} of {}{}", what.name(), self.about, value.about());
+        let about = format!("{} of {} {}{}", what.name(), self.events, self.by, value.about());
         if let Some(known) = cx.cells.specs.iter().position(|c| c.about == about) {
             return Ok(known);
         }
@@ -73,6 +87,17 @@ impl Aggregate<'_> {
         read: R,
     ) -> Node {
         Node::number(cx.cells.spaces[self.space].per, ByKey { cell, space: self.space, read })
+    }
+}
+
+/// The one key of everything.
+struct Everything;
+impl Ids for Everything {
+    fn ids(&self, _: &At<'_>, out: &mut [u32]) {
+        out.fill(EVERYTHING);
+    }
+    fn ready<'a>(&self, _: &At<'a>) -> Option<Slot<'a>> {
+        Some(Slot::One(EVERYTHING))
     }
 }
 
@@ -190,7 +215,7 @@ pub fn sum_reader() -> impl Fn(&crate::state::State, usize, u32, i64) -> f32 + S
 }
 
 /// The path to an actor or category in the scope of an event.
-pub fn ids_of(e: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(Ty, Box<dyn crate::eval::Ids>), Diagnostic> {
+pub fn ids_of(e: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(Ty, Box<dyn Ids>), Diagnostic> {
     let node = cx.within(Scope::Event(event), |cx| cx.node(e))?;
     match node.eval {
         Eval::Ids(ids) => Ok((node.ty, ids)),
@@ -331,7 +356,7 @@ impl Numbers for All {
 }
 
 /// The set of one word.
-struct Single(Box<dyn crate::eval::Ids>);
+struct Single(Box<dyn Ids>);
 impl crate::eval::Sets for Single {
     fn set<'a>(&self, at: &At<'a>, row: usize, buffer: &'a mut crate::eval::SetBuffer) -> crate::eval::SetRef<'a> {
         let id = crate::eval::with_ids(self.0.as_ref(), at, |slot| slot.get(row));

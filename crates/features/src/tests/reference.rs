@@ -62,8 +62,10 @@ enum By {
     Gender,
     Director,
     UserAndDirector,
+    /// Every event.
+    All,
 }
-use By::{Both, Director, Gender, Movie, User, UserAndDirector};
+use By::{All, Both, Director, Gender, Movie, User, UserAndDirector};
 
 /// Every function of the past with every option, and what it means.
 pub(super) const FEATURES: &[(&str, Definition)] = &[
@@ -150,13 +152,15 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
     ("rate(liked / rating, by = movie)", |a| a.n(LIKED, Movie) / nonzero(a.n(RATING, Movie))),
     ("rate(click / impression, by = (user, movie))", |a| a.n(CLICK, Both) / nonzero(a.n(IMPRESSION, Both))),
     ("rate(click / impression, by = movie.director, prior = 3)", |a| {
-        a.n(CLICK, Director) / (a.n(IMPRESSION, Director) + 3.0)
+        let expected = share(a.n(CLICK, All), a.n(IMPRESSION, All));
+        (a.n(CLICK, Director) + 3.0 * expected) / (a.n(IMPRESSION, Director) + 3.0)
     }),
     ("rate(liked / rating, by = user, prior = 2, expected = 0.5)", |a| {
         (a.n(LIKED, User) + 1.0) / (a.n(RATING, User) + 2.0)
     }),
     ("rate(click / impression, by = movie, within = 8s, prior = 1)", |a| {
-        a.n_within(CLICK, Movie, 8) / (a.n_within(IMPRESSION, Movie, 8) + 1.0)
+        let expected = share(a.n_within(CLICK, All, 8), a.n_within(IMPRESSION, All, 8));
+        (a.n_within(CLICK, Movie, 8) + expected) / (a.n_within(IMPRESSION, Movie, 8) + 1.0)
     }),
     ("rate(click / rating, by = user, half_life = 3s, prior = 1, expected = 0.1)", |a| {
         let one = |_: &World, _: &Happening| Some(1.0);
@@ -253,6 +257,7 @@ impl<'w> Asked<'w> {
                 Gender => same(self.world.gender(e.user), self.world.gender(Some(self.user))),
                 Director => directed,
                 UserAndDirector => user && directed,
+                All => true,
             };
             if joins {
                 found.push(e);
@@ -350,6 +355,11 @@ fn latest<T>(of: &[T], n: usize) -> &[T] {
 
 fn mean(of: &[f32]) -> f32 {
     if of.is_empty() { f32::NAN } else { of.iter().sum::<f32>() / of.len() as f32 }
+}
+
+/// 0 of nothing.
+fn share(part: f32, whole: f32) -> f32 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 fn different(of: impl Iterator<Item = Option<u32>>) -> f32 {
