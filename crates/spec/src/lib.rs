@@ -1,6 +1,6 @@
 //! The vocabulary: the system file, the expression language and the plain types at every door.
 //!
-//! Nothing here does IO, asks for the time, or holds an algorithm: what a word means is decided here, and what is
+//! Nothing here does IO, asks for the time, or holds an algorithm but for one hash: what a word means is decided here, and what is
 //! done with it elsewhere.
 
 pub mod actors;
@@ -12,6 +12,7 @@ pub mod expr;
 pub mod kind;
 pub mod mask;
 pub mod matrix;
+pub mod mix;
 pub mod param;
 pub mod system;
 pub mod time;

@@ -5,6 +5,7 @@ use crate::progress::Progress;
 use crate::windows::Decision;
 use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
 use tamis_funnel::{Desk, Fitted, Past, Plan, Replay, Request};
+use tamis_spec::mix::{GOLDEN, mix};
 
 /// Labelled rows of one stage, those of one decision one after the other.
 #[derive(Default)]
@@ -126,7 +127,7 @@ fn draw(items: &[u32], positive: u32, n: usize, seed: u64) -> Vec<u32> {
     let mut hashed: Vec<(u64, u32)> = items
         .iter()
         .filter(|i| **i != positive)
-        .map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(0x9E37_79B9_7F4A_7C15)), *i))
+        .map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(GOLDEN)), *i))
         .collect();
     if n > 0 && n < hashed.len() {
         hashed.select_nth_unstable(n - 1);
@@ -139,7 +140,7 @@ fn draw(items: &[u32], positive: u32, n: usize, seed: u64) -> Vec<u32> {
 /// At most `n` decisions, drawn evenly; in their order.
 pub fn sample(decisions: &[Decision], n: usize, seed: u64) -> Vec<Decision> {
     let mut hashed: Vec<(u64, usize)> =
-        (0..decisions.len()).map(|i| (mix(seed ^ (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)), i)).collect();
+        (0..decisions.len()).map(|i| (mix(seed ^ (i as u64).wrapping_mul(GOLDEN)), i)).collect();
     if n < hashed.len() {
         hashed.select_nth_unstable(n);
         hashed.truncate(n);
@@ -147,13 +148,6 @@ pub fn sample(decisions: &[Decision], n: usize, seed: u64) -> Vec<Decision> {
     let mut places: Vec<usize> = hashed.into_iter().map(|(_, i)| i).collect();
     places.sort_unstable();
     places.into_iter().map(|i| decisions[i]).collect()
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output.
-fn mix(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
+use tamis_spec::mix::{GOLDEN, mix};
 
 /// Different ids of one key.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +53,7 @@ impl Sketch {
         if self.registers.is_empty() {
             self.registers = vec![0; 1 << bits].into_boxed_slice();
         }
-        let hash = mix(u64::from(id) + 1);
+        let hash = mix((u64::from(id) + 1).wrapping_mul(GOLDEN));
         let register = &mut self.registers[(hash >> (64 - bits)) as usize];
         let zeros = (hash << bits).leading_zeros().min(64 - bits) as u8;
         *register = (*register).max(zeros + 1);
@@ -79,14 +80,6 @@ impl Sketch {
     pub(super) fn bytes(&self) -> usize {
         self.registers.len()
     }
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]
