@@ -143,6 +143,12 @@ pub trait VectorsOf: Send + Sync {
     fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32];
 }
 
+/// Finds places.
+pub trait Places: Send + Sync {
+    /// Latitude and longitude of a row, degrees; NaN when missing.
+    fn place(&self, at: &At<'_>, row: usize) -> [f32; 2];
+}
+
 /// Finds texts.
 pub trait TextOf: Send + Sync {
     /// The text of a row; empty when missing.

@@ -1,6 +1,6 @@
 //! The door to feature functions: how a call is read, and what it becomes.
 
-use crate::eval::{Ids, Lists, Numbers, Sets, TextOf, Times, VectorsOf};
+use crate::eval::{Ids, Lists, Numbers, Places, Sets, TextOf, Times, VectorsOf};
 use crate::names::Cx;
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::expr::Call;
@@ -28,6 +28,8 @@ pub enum Ty {
     Vector,
     /// A moment.
     Time,
+    /// A latitude and a longitude.
+    Place,
     /// An actor, by its index in the system.
     Actor(usize),
     /// The latest actors of a kind that somebody met.
@@ -45,6 +47,7 @@ impl Ty {
             Self::Text => "a text",
             Self::Vector => "a vector",
             Self::Time => "a time",
+            Self::Place => "a place",
             Self::Actor(_) => "an actor",
             Self::List(_) => "a list of actors",
         }
@@ -82,6 +85,8 @@ pub enum Eval {
     Vectors(Box<dyn VectorsOf>),
     /// Time.
     Times(Box<dyn Times>),
+    /// Place.
+    Places(Box<dyn Places>),
     /// Text.
     Texts(Box<dyn TextOf>),
     /// List.

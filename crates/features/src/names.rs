@@ -1,6 +1,6 @@
 //! Names to meaning: paths through actors and events, and the scope in which an expression stands.
 
-use crate::eval::{At, Ids, Numbers, SetBuffer, SetRef, Sets, Slot, TextOf, Times, VectorsOf, with_ids};
+use crate::eval::{At, Ids, Numbers, Places, SetBuffer, SetRef, Sets, Slot, TextOf, Times, VectorsOf, with_ids};
 use crate::function::{Eval, Function, Node, Per, Ty};
 use crate::state::Cells;
 use crate::{aggregate, operators};
@@ -246,12 +246,8 @@ impl<'s> Cx<'s> {
             Type::Text => (Ty::Text, Eval::Texts(Box::new(column))),
             Type::Vector => (Ty::Vector, Eval::Vectors(Box::new(column))),
             Type::Time => (Ty::Time, Eval::Times(Box::new(column))),
-            Type::Place | Type::Actor(_) => {
-                return Err(Diagnostic::new(
-                    name.1.clone(),
-                    format!("no function of this version reads the place `{}`", name.0),
-                ));
-            }
+            Type::Place => (Ty::Place, Eval::Places(Box::new(column))),
+            Type::Actor(_) => unreachable!("a reference was followed above"),
         };
         Ok(Node { ty, per, eval })
     }
@@ -445,6 +441,15 @@ impl VectorsOf for Column {
         match self.one(at, row) {
             Some((Field::Vectors(v), id)) => v.get(id).filter(|v| !v.iter().any(|x| x.is_nan())).unwrap_or(&[]),
             _ => &[],
+        }
+    }
+}
+
+impl Places for Column {
+    fn place(&self, at: &At<'_>, row: usize) -> [f32; 2] {
+        match self.one(at, row) {
+            Some((Field::Places(places), id)) => places.get(id as usize).copied().unwrap_or([f32::NAN; 2]),
+            _ => [f32::NAN; 2],
         }
     }
 }

@@ -21,9 +21,9 @@ fn system(features: &str) -> System {
 name = "films"
 task = "rank"
 [actors.user]
-fields = {{ age = "number", gender = "category", favourite = "category" }}
+fields = {{ age = "number", gender = "category", favourite = "category", home = "place" }}
 [actors.movie]
-fields = {{ title = "text", director = "category", genres = "tags", year = "number", released = "time" }}
+fields = {{ title = "text", director = "category", genres = "tags", year = "number", released = "time", cinema = "place" }}
 [events.rating]
 actors = {{ user = "user_id", movie = "movie_id" }}
 fields = {{ stars = "number" }}
@@ -102,6 +102,7 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("cosine(user.age, movie.genres)", "user.age", "`cosine` takes tags or a vector, found a number");
     check("bucket(movie.year, 5, 3)", "3", "the bound 3 does not come after 5");
     check("bucket(movie.year)", "bucket", "`bucket` takes 2 arguments, found 1");
+    check("distance(user.home, movie.year)", "movie.year", "`distance` takes places, found a number");
     check("length(movie.genres)", "movie.genres", "`length` takes a text, found tags");
     check("contains(movie.title, movie.title)", "movie.title", "`contains` looks for a quoted text");
     check(
@@ -135,6 +136,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             match (field, name.as_str()) {
                 (Column::Times(c), "released") => c.push(parse_time_ms("2000-02-28T12:00:00Z").expect("a moment")),
                 (Column::Numbers(c), "year") => c.push(1999.0),
+                (Column::Places(c), "cinema") => c.push([52.0, 13.0]),
                 (Column::Texts(c), "title") => c.push("Un  Été à\tRio"),
                 (other, _) => other.push_missing(),
             }
@@ -180,6 +182,8 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
     check("2000-01-01", "words(movie.title)", 4.0);
     check("2000-01-01", "contains(movie.title, \"été À\")", 1.0);
     check("2000-01-01", "contains(movie.title, \"LE É\")", 0.0);
+    check("2000-01-01", "distance(movie.cinema, movie.cinema) + 1", 1.0);
+    check("2000-01-01", "distance(user.home, movie.cinema)", f32::NAN);
     check("2000-12-01", "season(now)", 0.0);
     check("2000-02-29", "season(now)", 0.0);
     check("2000-03-01", "season(now, half = \"south\")", 3.0);

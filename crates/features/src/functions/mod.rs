@@ -6,6 +6,7 @@ mod clip;
 mod contains;
 mod cosine;
 mod count;
+mod distance;
 mod distinct;
 mod dot;
 mod histogram;
@@ -62,6 +63,7 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     month::KIND,
     season::KIND,
     age::KIND,
+    distance::KIND,
     log1p::KIND,
     clip::KIND,
     bucket::KIND,
