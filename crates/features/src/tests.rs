@@ -119,6 +119,7 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("movie.genres", "movie.genres", "`feature x` takes a number or a category, found tags");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
     let check = |now: &str, expression: &str, expected: f32| {

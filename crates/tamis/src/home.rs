@@ -34,9 +34,14 @@ impl Home {
         self.dir.join("bundles")
     }
 
-    /// What the log was imported from.
-    pub fn import(&self) -> PathBuf {
-        self.dir.join("import.json")
+    /// A log that is being made of files.
+    pub fn next_log(&self) -> PathBuf {
+        self.dir.join(".log-next")
+    }
+
+    /// A log that is being replaced.
+    pub fn last_log(&self) -> PathBuf {
+        self.dir.join(".log-last")
     }
 }
 

@@ -249,9 +249,25 @@ fn files_that_changed_are_read_again_and_a_wrong_file_is_told_with_its_line() {
     check(String::new(), &["views.csv"]);
     std::fs::remove_file(&views).expect("it is there");
     assert_eq!(train().status.code(), Some(2));
+    assert!(tamis(dir.path(), &["evaluate", "."]).status.success(), "the log of the last good files is still there");
+
+    // Between the two steps of putting a new log in place, and with a half-made one beside it.
+    let home = dir.path().join(".tamis/tamis");
+    std::fs::rename(home.join("log"), home.join(".log-last")).expect("it is there");
+    std::fs::create_dir(home.join(".log-next")).expect("a folder for the test");
+    std::fs::write(&views, half.join("\n")).expect("a file for the test");
+    assert_eq!(json(&train())["bundle"], second);
+    assert!(!home.join(".log-last").exists() && !home.join(".log-next").exists());
 
     std::fs::write(&views, &whole).expect("a file for the test");
     assert_eq!(json(&train())["bundle"], first, "and back again");
+
+    // Nobody knows any more where the log came from: it is not replaced.
+    std::fs::write(home.join("log/import.json"), "{").expect("a file for the test");
+    let refused = tamis(dir.path(), &["train", "."]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && told.contains("did not come from files"), "{told}");
+    assert!(tamis(dir.path(), &["evaluate", "."]).status.success());
 }
 
 #[test]

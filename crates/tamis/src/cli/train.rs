@@ -7,7 +7,7 @@ use crate::progress::Bars;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tamis_funnel::{Bundle, Plan};
 use tamis_ingest::{FileSummary, Sought, import, locate};
 use tamis_log::{Disk, Log};
@@ -74,7 +74,7 @@ pub(super) fn train(
     Ok((bundle, steps))
 }
 
-/// What the log was imported from.
+/// What a log was imported from. It stands in the log's own directory, so that the two are put in place together.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Imported {
     /// The records' schema.
@@ -90,67 +90,103 @@ struct Imported {
 
 /// How large the system is, if it was trained: users, items, events.
 pub(super) fn sizes(home: &Home) -> Option<[u64; 3]> {
-    imported(home)?.sizes
+    imported(&home.log())?.sizes
 }
 
-fn imported(home: &Home) -> Option<Imported> {
-    // What cannot be read is made anew from the files: nothing depends on it but time.
-    std::fs::read(home.import()).ok().and_then(|b| serde_json::from_slice(&b).ok())
+/// None where there is no note, or none that can be read: what such a log holds may have come from anywhere.
+fn imported(log: &Path) -> Option<Imported> {
+    std::fs::read(log.join(NOTE)).ok().and_then(|b| serde_json::from_slice(&b).ok())
 }
+
+const NOTE: &str = "import.json";
 
 fn note_sizes(home: &Home, plan: &Plan, data: &Data) -> Result<(), Failed> {
     let (users, items) = data.sizes(plan);
     let sizes = Some([users as u64, items as u64, data.events.order.len() as u64]);
-    note(home, &Imported { sizes, ..imported(home).unwrap_or_default() })
-}
-
-fn note(home: &Home, imported: &Imported) -> Result<(), Failed> {
-    let text = serde_json::to_vec_pretty(imported).expect("an import is plain data");
-    std::fs::write(home.import(), text)
-        .map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", home.import().display())))
-}
-
-/// Imports the system's files into its log, unless the log holds them already.
-pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Result<(), Failed> {
-    let sought = Sought::beside(&home.folder);
-    let mut wanted = Imported { schema: schema_of(&plan.system), ..Imported::default() };
-    for path in paths(plan) {
-        let file = locate(path, &sought)?;
-        let about =
-            std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
-        let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
-        wanted.files.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
+    match imported(&home.log()) {
+        Some(known) if known.sizes != sizes => note(&home.log(), &Imported { sizes, ..known }),
+        _ => Ok(()),
     }
-    let known = imported(home);
-    let disk = Disk::open(&home.log())?;
-    let (log, recovered) = Log::open(disk)?;
+}
+
+/// Writes the note whole or not at all.
+fn note(log: &Path, imported: &Imported) -> Result<(), Failed> {
+    let text = serde_json::to_vec_pretty(imported).expect("an import is plain data");
+    let (path, next) = (log.join(NOTE), log.join(".import.json"));
+    let write = || {
+        let mut file = std::fs::File::create(&next)?;
+        std::io::Write::write_all(&mut file, &text)?;
+        file.sync_all()?;
+        std::fs::rename(&next, &path)
+    };
+    write().map_err(|e| Failed::Wrong(format!("cannot write {}: {e}", path.display())))
+}
+
+/// Imports the system's files into its log, unless the log holds them already. The log that is there stays as it is until the new
+/// one is whole; records that did not come from files are never replaced.
+pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Result<(), Failed> {
+    if home.last_log().is_dir() && !home.log().is_dir() {
+        // A training ended between the two steps of `swap`.
+        rename(&home.last_log(), &home.log())?;
+    }
+    let sought = Sought::beside(&home.folder);
+    let wanted = Imported { schema: schema_of(&plan.system), files: files(plan, &sought)?, ..Imported::default() };
+    let (log, recovered) = Log::open(Disk::open(&home.log())?)?;
     if recovered.cut_bytes > 0 && !quiet {
         eprintln!(
             "the log ended in the middle of a frame: {} bytes that nobody was told were kept have been cut",
             recovered.cut_bytes
         );
     }
+    // What a training that was cut short left behind; whoever holds the log may clean up beside it.
+    remove(&home.last_log())?;
+    remove(&home.next_log())?;
+    let known = imported(&home.log());
     let of_files = known.as_ref().map_or(0, |k| k.records);
     let same = known.as_ref().is_some_and(|k| k.files == wanted.files && k.schema == wanted.schema);
     if wanted.files.is_empty() || (same && log.next_seq() >= of_files && of_files > 0) {
         return Ok(());
     }
-    let live = log.next_seq() - of_files.min(log.next_seq());
-    if live > 0 && log.next_seq() > 0 && known.is_some() {
+    let live = log.next_seq().saturating_sub(of_files);
+    if live > 0 {
         return Err(Failed::Wrong(format!(
-            "the files of {} changed since they were imported, and the log also holds {live} records that came later through the API\n\
+            "the files of {} are not those that the log was made from, and the log also holds {live} records that did not come from files\n\
              keep the files as they were, or move {} away to start anew from the files",
             home.file.display(),
             home.log().display()
         )));
     }
+    make(home, plan, &sought, wanted, (bars, quiet))?;
+    // Held until here, so that nobody else writes to the log that is about to be replaced.
+    let moved = swap(home);
     drop(log);
-    // The log holds what files said and nothing else, whole or in part: it is made anew.
-    std::fs::remove_dir_all(home.log())
-        .map_err(|e| Failed::Wrong(format!("cannot empty {}: {e}", home.log().display())))?;
-    let (mut log, _) = Log::open(Disk::open(&home.log())?)?;
+    moved
+}
+
+/// The system's files with their sizes and times of change, ms.
+fn files(plan: &Plan, sought: &Sought) -> Result<Vec<(PathBuf, u64, u64)>, Failed> {
+    let mut out = Vec::new();
+    for path in paths(plan) {
+        let file = locate(path, sought)?;
+        let about =
+            std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
+        let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+        out.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
+    }
+    Ok(out)
+}
+
+/// Makes a log of the files beside the one that is there.
+fn make(
+    home: &Home,
+    plan: &Plan,
+    sought: &Sought,
+    mut wanted: Imported,
+    (bars, quiet): (&Bars, bool),
+) -> Result<(), Failed> {
     bars.step("read files", 0);
-    let mut read = import(&plan.system, &sought, now_ms(), &mut |_, _| {})?;
+    let mut read = import(&plan.system, sought, now_ms(), &mut |_, _| {})?;
+    let (mut log, _) = Log::open(Disk::open(&home.next_log())?)?;
     bars.step("write the log", read.n_records());
     let schema = read.schema.clone();
     read.batches(|batch| {
@@ -163,7 +199,28 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
         read.files.iter().for_each(tell);
     }
     wanted.records = log.next_seq();
-    note(home, &wanted)
+    note(&home.next_log(), &wanted)
+}
+
+/// Puts the new log in the place of the old one.
+fn swap(home: &Home) -> Result<(), Failed> {
+    rename(&home.log(), &home.last_log())?;
+    rename(&home.next_log(), &home.log())?;
+    remove(&home.last_log())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Failed> {
+    std::fs::rename(from, to)
+        .map_err(|e| Failed::Wrong(format!("cannot rename {} to {}: {e}", from.display(), to.display())))
+}
+
+fn remove(dir: &Path) -> Result<(), Failed> {
+    match std::fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failed::Wrong(format!("cannot remove {}: {e}", dir.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn paths(plan: &Plan) -> impl Iterator<Item = &str> {
