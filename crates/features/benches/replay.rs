@@ -122,6 +122,7 @@ fn matrix(plan: &FeaturePlan, actors: &Actors, state: &State, n_items: u32) {
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            request: None,
         };
         let from = Instant::now();
         plan.rows(&which, &moment, &mut reader, &mut rows);

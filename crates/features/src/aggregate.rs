@@ -4,7 +4,7 @@ use crate::call;
 use crate::eval::{At, Ids, Numbers, Slot};
 use crate::function::{Eval, Node, Per, Ty};
 use crate::names::{Cx, Scope};
-use crate::state::{CellSpec, LATEST_MAX, Value, What};
+use crate::state::{CellSpec, KeyPart, LATEST_MAX, Value, What, is_set};
 use tamis_spec::MISSING;
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::expr::{Call, Expr, Node as Tree};
@@ -12,6 +12,10 @@ use tamis_spec::system::System;
 
 /// The named arguments that every aggregate takes.
 pub const BY: &str = "by";
+/// What the key of `by` is in the event, where that is not the same.
+pub const AS: &str = "as";
+/// The `by` of all events together.
+const ALL: &str = "all";
 
 /// An aggregate's event, condition and key, before it is said what is kept of them.
 pub struct Aggregate<'c> {
@@ -21,14 +25,27 @@ pub struct Aggregate<'c> {
     pub condition: Option<&'c Expr>,
     /// The key space of `by`.
     pub space: usize,
+    /// Where the event says the key: an index into what is read of it.
+    pub key: usize,
     /// As the plan prints it: `liked`, with its condition.
     pub events: String,
     /// As the plan prints it: `by movie`.
     pub by: String,
 }
 
-/// Reads event, `where` and `by` of a call whose first argument is `about_event`.
+/// Reads event, `where` and `by` of a call whose first argument is `about_event`; `by` is no set.
 pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Result<Aggregate<'c>, Diagnostic> {
+    let of = read_pooled(call, about_event, cx)?;
+    if is_set(&cx.cells.spaces[of.space].parts) {
+        let span = call::named(call, BY).map_or(call.name.1.clone(), |e| e.span.clone());
+        return Err(Diagnostic::new(span, format!("`{}` takes actors and categories behind `by`, found tags", call.name.0))
+            .help("count, rate, sum, mean, seen and trend take tags: the events of all their words together"));
+    }
+    Ok(of)
+}
+
+/// The same where `by` may have tags: the events of all their words count together.
+pub fn read_pooled<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Result<Aggregate<'c>, Diagnostic> {
     if cx.scope != Scope::Decision {
         return Err(Diagnostic::new(call.name.1.clone(), "an aggregate cannot stand inside another")
             .help("name fields of the event"));
@@ -41,11 +58,12 @@ pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Resul
         Diagnostic::new(call.name.1.clone(), format!("`{}` does not say whose events it reads", call.name.0))
             .help(format!("add for example by = {}", cx.system.actors[cx.system.decision.user].name.value))
     })?;
-    let space = cx.space(by, event)?;
+    let (space, key) = cx.space(by, call::named(call, AS), event)?;
     let name = &cx.system.events[event].name.value;
     let condition = call.condition.as_ref().map(|c| format!(" where {}", text_of(c))).unwrap_or_default();
-    let (events, by) = (format!("{name}{condition}"), format!("by {}", text_of(by)));
-    Ok(Aggregate { event, condition: call.condition.as_deref(), space, events, by })
+    let role = call::named(call, AS).map(|e| format!(" as {}", text_of(e))).unwrap_or_default();
+    let (events, by) = (format!("{name}{condition}"), format!("by {}{role}", text_of(by)));
+    Ok(Aggregate { event, condition: call.condition.as_deref(), space, key, events, by })
 }
 
 fn check_condition(condition: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(), Diagnostic> {
@@ -58,11 +76,9 @@ pub const EVERYTHING: u32 = 0;
 impl<'c> Aggregate<'c> {
     /// The same events, whoever they are of: under the one key [`EVERYTHING`].
     pub fn of_all(&self, cx: &mut Cx<'_>) -> Aggregate<'c> {
-        let (here, there): (Box<dyn Ids>, Box<dyn Ids>) = (Box::new(Everything), Box::new(Everything));
-        let base = (cx.system.base(self.event), vec![there]);
-        let space = cx.cells.space("everything".into(), Per::Decision, vec![Ty::Category], vec![here], base);
-        let (events, by) = (self.events.clone(), "in all".to_string());
-        Aggregate { event: self.event, condition: self.condition, space, events, by }
+        let (space, key) = cx.everything(self.event);
+        let (events, by) = (self.events.clone(), format!("by {ALL}"));
+        Aggregate { event: self.event, condition: self.condition, space, key, events, by }
     }
 
     /// The cell that keeps `what` of these events; the same for equal questions.
@@ -74,13 +90,21 @@ impl<'c> Aggregate<'c> {
         let base = cx.system.base(self.event);
         let filter = cx.filter(self.event, self.condition)?;
         let value = cx.value(self.event, value)?;
-        let key = cx.cells.events[base].keys.iter().position(|(s, _)| *s == self.space);
-        let key = key.expect("reading `by` made the space readable from the event");
-        Ok(cx.cells.push(CellSpec { about, event: base, space: self.space, what, filter, key, value }))
+        Ok(cx.cells.push(CellSpec { about, event: base, space: self.space, what, filter, key: self.key, value }))
     }
 
     /// A node of numbers that reads a cell by its key.
     pub fn node<R: Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync + 'static>(
+        &self,
+        cell: usize,
+        cx: &Cx<'_>,
+        read: R,
+    ) -> Node {
+        self.pooled(cell, cx, move |state, cell, keys, now| read(state, cell, keys[0], now))
+    }
+
+    /// A node of numbers that reads a cell by all keys of a row.
+    pub fn pooled<R: Fn(&crate::state::State, usize, &[u32], i64) -> f32 + Send + Sync + 'static>(
         &self,
         cell: usize,
         cx: &Cx<'_>,
@@ -91,6 +115,10 @@ impl<'c> Aggregate<'c> {
 }
 
 /// The one key of everything.
+fn everything() -> KeyPart {
+    KeyPart::One(Box::new(Everything))
+}
+
 struct Everything;
 impl Ids for Everything {
     fn ids(&self, _: &At<'_>, out: &mut [u32]) {
@@ -101,24 +129,37 @@ impl Ids for Everything {
     }
 }
 
-/// Reads a cell at the key of every row.
+/// Reads a cell at the keys of every row.
 struct ByKey<R> {
     cell: usize,
     space: usize,
-    /// (state, cell, key, now) to a number; the key may be one that was never met.
+    /// (state, cell, keys, now) to a number; keys may be some that were never met.
     read: R,
 }
 
-impl<R: Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync> Numbers for ByKey<R> {
+impl<R: Fn(&crate::state::State, usize, &[u32], i64) -> f32 + Send + Sync> Numbers for ByKey<R> {
     fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
         let Some(state) = at.state else {
             out.fill(f32::NAN);
             return;
         };
-        let value = |key: u32| (self.read)(state, self.cell, key, at.now);
+        let value = |keys: &[u32]| (self.read)(state, self.cell, keys, at.now);
         match at.keys[self.space] {
-            Slot::One(key) => out.fill(value(key)),
-            Slot::Many(keys) => out.iter_mut().zip(keys).for_each(|(o, key)| *o = value(*key)),
+            Slot::One(key) => out.fill(value(&[key])),
+            Slot::Many(keys) if at.ends[self.space].is_empty() => {
+                out.iter_mut().zip(keys).for_each(|(o, key)| *o = value(std::slice::from_ref(key)));
+            }
+            Slot::Many(keys) => {
+                let mut start = 0;
+                for (o, end) in out.iter_mut().zip(at.ends[self.space]) {
+                    *o = value(&keys[start..*end as usize]);
+                    start = *end as usize;
+                }
+                // A set of the decision has one row for all candidates.
+                if let (&[_], [first, rest @ ..]) = (&at.ends[self.space], out) {
+                    rest.fill(*first);
+                }
+            }
         }
     }
 }
@@ -209,9 +250,33 @@ pub fn extreme(call: &Call, largest: bool, cx: &mut Cx<'_>) -> Result<Node, Diag
     }
 }
 
-/// Sums by key as a function of (state, cell, key, now), for the three ways of keeping them.
-pub fn sum_reader() -> impl Fn(&crate::state::State, usize, u32, i64) -> f32 + Send + Sync + Copy + 'static {
-    |state, cell, key, now| state.sum(cell, key, now) as f32
+/// Sums as a function of (state, cell, keys, now), for the three ways of keeping them.
+pub fn sum_reader() -> impl Fn(&crate::state::State, usize, &[u32], i64) -> f32 + Send + Sync + Copy + 'static {
+    |state, cell, keys, now| state.sum_of(cell, keys, now) as f32
+}
+
+/// What a part of a key is read from.
+fn key_part(node: Node, e: &Expr) -> Result<KeyPart, Diagnostic> {
+    match node.eval {
+        Eval::Ids(ids) => Ok(KeyPart::One(ids)),
+        Eval::Sets(sets) => Ok(KeyPart::Set(sets)),
+        _ => {
+            let message = format!("`by` takes actors, categories and tags, found {}", node.ty.name());
+            Err(Diagnostic::new(e.span.clone(), message))
+        }
+    }
+}
+
+/// The one or two parts of a key.
+fn parts_of<'e>(e: &'e Expr, name: &str) -> Result<Vec<&'e Expr>, Diagnostic> {
+    let parts: Vec<&Expr> = match &e.node {
+        Tree::Tuple(parts) => parts.iter().collect(),
+        _ => vec![e],
+    };
+    match parts.len() {
+        1 | 2 => Ok(parts),
+        n => Err(Diagnostic::new(e.span.clone(), format!("`{name}` takes one or two keys, found {n}"))),
+    }
 }
 
 /// The path to an actor or category in the scope of an event.
@@ -224,35 +289,39 @@ pub fn ids_of(e: &Expr, event: usize, cx: &mut Cx<'_>) -> Result<(Ty, Box<dyn Id
 }
 
 impl Cx<'_> {
-    /// The key space of a `by`, readable from events of this kind.
-    fn space(&mut self, by: &Expr, event: usize) -> Result<usize, Diagnostic> {
-        let parts: Vec<&Expr> = match &by.node {
-            Tree::Tuple(parts) => parts.iter().collect(),
-            _ => vec![by],
-        };
-        if parts.len() > 2 {
-            return Err(Diagnostic::new(by.span.clone(), format!("`by` takes one or two keys, found {}", parts.len())));
+    /// The key space of a `by`, and where events of this kind say its keys.
+    fn space(&mut self, by: &Expr, role: Option<&Expr>, event: usize) -> Result<(usize, usize), Diagnostic> {
+        if matches!(&by.node, Tree::Path(names) if names.len() == 1 && names[0].0 == ALL) {
+            return Ok(self.everything(event));
         }
+        let parts = parts_of(by, BY)?;
         let mut here = Vec::new();
         let mut per = Per::Decision;
         let mut tys = Vec::new();
         for part in &parts {
             let node = self.node(part)?;
-            let Eval::Ids(ids) = node.eval else {
-                return Err(Diagnostic::new(
-                    part.span.clone(),
-                    format!("`by` takes actors and categories, found {}", node.ty.name()),
-                ));
-            };
             per = per.max(node.per);
             tys.push(node.ty);
-            here.push(ids);
+            here.push(key_part(node, part)?);
+        }
+        if here.iter().filter(|p| matches!(p, KeyPart::Set(_))).count() > 1 {
+            return Err(Diagnostic::new(by.span.clone(), "only one part of a key can be tags"));
+        }
+        let roles = match role {
+            Some(role) => parts_of(role, AS)?.into_iter().cloned().collect(),
+            None => parts.iter().map(|part| self.in_event(part, event)).collect::<Vec<_>>(),
+        };
+        if roles.len() != parts.len() {
+            let span = role.map_or(by.span.clone(), |r| r.span.clone());
+            return Err(Diagnostic::new(span, format!("`as` names {}, `by` {}", roles.len(), parts.len())));
         }
         let mut there = Vec::new();
-        for (part, ty) in parts.iter().zip(&tys) {
-            let (found, ids) = ids_of(part, event, self).map_err(|mut d| {
+        for (part, ty) in roles.iter().zip(&tys) {
+            let found = self.within(Scope::Event(event), |cx| cx.node(part));
+            let found = found.and_then(|node| Ok((node.ty, key_part(node, part)?)));
+            let (found, part_of) = found.map_err(|mut d| {
                 d.help = format!(
-                    "`by` must mean the same in the decision and in the event `{}`; {}",
+                    "`by` must mean the same in the decision and in the event `{}`, or `as` say what it is there; {}",
                     self.system.events[event].name.value, d.help
                 );
                 d
@@ -263,9 +332,35 @@ impl Cx<'_> {
                     "in the event this is another kind of thing than in the decision",
                 ));
             }
-            there.push(ids);
+            there.push(part_of);
         }
-        Ok(self.cells.space(text_of(by), per, tys, here, (self.system.base(event), there)))
+        let about: Vec<String> = roles.iter().map(text_of).collect();
+        let space = self.cells.space(text_of(by), per, tys, here);
+        let key = self.cells.key(self.system.base(event), space, about.join(", "), there);
+        Ok((space, key))
+    }
+
+    /// A path of the decision as the event would write it: whom the decision is for and the item may play other roles there.
+    fn in_event(&self, e: &Expr, event: usize) -> Expr {
+        let mut e = e.clone();
+        if let Tree::Path(names) = &mut e.node {
+            let decision = &self.system.decision;
+            let role = match names[0].0.as_str() {
+                name if name == decision.user_name => self.system.user_role(event),
+                name if name == decision.item_name => self.system.item_role(event),
+                _ => None,
+            };
+            if let Some(role) = role {
+                names[0].0.clone_from(&self.system.roles(event)[role].role.value);
+            }
+        }
+        e
+    }
+
+    /// The space of the one key of all events, and where these say it.
+    fn everything(&mut self, event: usize) -> (usize, usize) {
+        let space = self.cells.space(ALL.into(), Per::Decision, vec![Ty::Category], vec![everything()]);
+        (space, self.cells.key(self.system.base(event), space, ALL.into(), vec![everything()]))
     }
 
     /// The number of a filter over events: the derived event's condition and the `where`; none if every event counts.

@@ -15,12 +15,14 @@ pub fn shape(call: &Call, n: usize, named: &[&str], condition: bool) -> Result<(
     if let (Some(c), false) = (&call.condition, condition) {
         return Err(Diagnostic::new(c.span.clone(), format!("`{}` takes no `where`", call.name.0)));
     }
-    match call.named.iter().find(|(name, _, _)| !named.contains(&name.as_str())) {
+    // Whoever takes `by` takes `as`.
+    let known = || named.iter().copied().chain(named.contains(&"by").then_some("as"));
+    match call.named.iter().find(|(name, _, _)| !known().any(|n| n == name)) {
         Some((name, span, _)) => Err(Diagnostic::unknown(
             span.clone(),
             &format!("argument of `{}`", call.name.0),
             name,
-            named.iter().copied(),
+            known(),
         )),
         None => Ok(()),
     }

@@ -29,6 +29,8 @@ pub struct At<'a> {
     pub state: Option<&'a State>,
     /// For each key space: the key of every row, or of all rows.
     pub keys: &'a [Slot<'a>],
+    /// For each key space of sets: where the keys of each row end; empty for the others.
+    pub ends: &'a [&'a [u32]],
     /// [n, n_sources]: scores by the sources.
     pub source_scores: Option<&'a Matrix>,
     /// [n, n_sources]: places in the sources' lists.

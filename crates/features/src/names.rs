@@ -104,29 +104,51 @@ impl<'s> Cx<'s> {
         match first.0.as_str() {
             "now" if rest.is_empty() => Ok(Node { ty: Ty::Time, per: Per::Decision, eval: Eval::Times(Box::new(Now)) }),
             "score" | "rank" => self.part_path(names, span),
-            name if name == self.system.actors[user].name.value => {
+            "request" => self.request_path(names, span),
+            name if name == self.system.decision.user_name => {
                 self.chain(user, Box::new(Root(USER)), Per::Decision, rest, Some(USER))
             }
-            name if name == self.system.actors[item].name.value => {
+            name if name == self.system.decision.item_name => {
                 self.chain(item, Box::new(Root(ITEM)), Per::Candidate, rest, Some(ITEM))
             }
             name if self.system.event(name).is_some() => {
                 Err(Diagnostic::new(span.clone(), format!("the event `{name}` can only be read by an aggregate"))
-                    .help(format!("write for example count({name}, by = {})", self.system.actors[user].name.value)))
+                    .help(format!("write for example count({name}, by = {})", self.system.decision.user_name)))
             }
             name if self.system.actor(name).is_some() => {
                 Err(Diagnostic::new(first.1.clone(), format!("no `{name}` takes part in the decision")).help(format!(
                     "it is for `{}` and ranks `{}`",
-                    self.system.actors[user].name.value, self.system.actors[item].name.value
+                    self.system.decision.user_name, self.system.decision.item_name
                 )))
             }
             name => {
-                let actors = [user, item].map(|a| self.system.actors[a].name.value.as_str());
-                let known = actors.into_iter().chain(["now", "score", "rank"]);
+                let actors = [self.system.decision.user_name.as_str(), self.system.decision.item_name.as_str()];
+                let known = actors.into_iter().chain(["now", "request", "score", "rank"]);
                 let known: Vec<&str> = known.chain(self.system.events.iter().map(|e| e.name.value.as_str())).collect();
                 Err(Diagnostic::unknown(first.1.clone(), "name", name, known))
             }
         }
+    }
+
+    /// `request.query`: what a decision's own event said beside whom it was for and what was shown.
+    fn request_path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        let system = self.system;
+        let fields = system.event_fields(system.decision.event);
+        let Some(first) = names.get(1) else {
+            let message = "`request` is followed by a field of the decision's event";
+            return Err(Diagnostic::new(span.clone(), message));
+        };
+        let Some(field) = fields.iter().position(|f| f.name.value == first.0) else {
+            let known = fields.iter().map(|f| f.name.value.as_str());
+            let what = format!("field of the event `{}`", system.events[system.decision.event].name.value);
+            return Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known));
+        };
+        if system.decision.lists.is_none() {
+            let message = "the event of `each` happened after the decision: its fields were not known";
+            return Err(Diagnostic::new(first.1.clone(), message).help("requests are known where lists were logged"));
+        }
+        let column = Column { of: Of::Request, field };
+        self.field_node(&fields[field].ty, column, Per::Decision, first, &names[2..])
     }
 
     /// `score.ease`, `rank.ease`, `score.STAGE`.
@@ -159,7 +181,12 @@ impl<'s> Cx<'s> {
     fn event_path(&mut self, event: usize, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
         let system = self.system;
         let own = |name: &str| system.event(name).is_some_and(|e| e == event || e == system.base(event));
-        let rest = if own(&names[0].0) { &names[1..] } else { names };
+        if names[0].0 == "request" && system.base(event) != system.base(system.decision.event) {
+            let message = format!("the event `{}` knows no request", system.events[event].name.value);
+            return Err(Diagnostic::new(names[0].1.clone(), message)
+                .help("say what it is in the event: by = (request.query, item), as = (query, item)"));
+        }
+        let rest = if own(&names[0].0) || names[0].0 == "request" { &names[1..] } else { names };
         let Some(first) = rest.first() else {
             return Err(
                 Diagnostic::new(span.clone(), "an event alone is no value").help("name one of its fields or actors")
@@ -176,7 +203,7 @@ impl<'s> Cx<'s> {
             let what = format!("field or actor of the event `{}`", system.events[event].name.value);
             return Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known));
         };
-        let column = Column { of: None, field };
+        let column = Column { of: Of::Events, field };
         self.field_node(&fields[field].ty, column, Per::Candidate, first, &rest[1..])
     }
 
@@ -195,7 +222,7 @@ impl<'s> Cx<'s> {
         let system = self.system;
         let spec = &system.actors[actor];
         if let Some(field) = spec.fields.iter().position(|f| f.name.value == first.0) {
-            let column = Column { of: Some((of, actor)), field };
+            let column = Column { of: Of::Actor(of, actor), field };
             return self.field_node(&spec.fields[field].ty, column, per, first, &rest[1..]);
         }
         match (system.learned(&first.0), slot) {
@@ -332,28 +359,39 @@ impl VectorsOf for LearnedVector {
     }
 }
 
-/// A field of an actor that `of` finds, or of the events themselves.
+/// A field.
 struct Column {
-    of: Option<(Box<dyn Ids>, usize)>,
+    of: Of,
     field: usize,
+}
+
+/// Whose field it is.
+enum Of {
+    /// Of the actor that this finds, of that kind.
+    Actor(Box<dyn Ids>, usize),
+    /// Of the events themselves.
+    Events,
+    /// Of the one event that says what was asked.
+    Request,
 }
 
 impl Column {
     /// Calls `f` with the column and the row in it of every row.
     fn read<R>(&self, at: &At<'_>, f: impl FnOnce(Option<&Field>, Rows<'_>) -> R) -> R {
         match &self.of {
-            Some((of, actor)) => {
+            Of::Actor(of, actor) => {
                 let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field));
                 with_ids(of.as_ref(), at, |ids| f(field, Rows::Of(ids)))
             }
-            None => f(at.event.map(|e| &e.fields[self.field]), Rows::From(at.event_start)),
+            Of::Events => f(at.event.map(|e| &e.fields[self.field]), Rows::From(at.event_start)),
+            Of::Request => f(at.event.map(|e| &e.fields[self.field]), Rows::Of(Slot::One(at.event_start as u32))),
         }
     }
 
     /// The column and the row in it of one row.
     fn one<'a>(&self, at: &At<'a>, row: usize) -> Option<(&'a Field, u32)> {
         match &self.of {
-            Some((of, actor)) => {
+            Of::Actor(of, actor) => {
                 let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field))?;
                 let id = match of.ready(at) {
                     Some(slot) => slot.get(row),
@@ -361,7 +399,8 @@ impl Column {
                 };
                 (id != MISSING).then_some((field, id))
             }
-            None => at.event.map(|e| (&e.fields[self.field], (at.event_start + row) as u32)),
+            Of::Events => at.event.map(|e| (&e.fields[self.field], (at.event_start + row) as u32)),
+            Of::Request => at.event.map(|e| (&e.fields[self.field], at.event_start as u32)),
         }
     }
 }
@@ -405,12 +444,14 @@ impl Ids for Column {
         });
     }
     fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
-        match (&self.of, at.event) {
-            (None, Some(event)) => match &event.fields[self.field] {
-                Field::Ids(v) => Some(Slot::Many(&v[at.event_start..at.event_start + at.n])),
-                _ => None,
-            },
-            _ => None,
+        if matches!(self.of, Of::Actor(..)) {
+            return None;
+        }
+        let Field::Ids(v) = &at.event?.fields[self.field] else { return None };
+        match &self.of {
+            Of::Actor(..) => None,
+            Of::Events => Some(Slot::Many(&v[at.event_start..at.event_start + at.n])),
+            Of::Request => Some(Slot::One(v[at.event_start])),
         }
     }
 }

@@ -5,12 +5,12 @@ use crate::call;
 use crate::eval::{At, Ids, Numbers, Scratch, Slot};
 use crate::function::{Eval, Function, Per};
 use crate::names::{Cx, Scope};
-use crate::state::{Cells, LIST_MAX, STRETCH_MAX, State, Value, What, at_events};
+use crate::state::{Cells, LIST_MAX, STRETCH_MAX, State, Value, What, at_events, is_set, keys_of};
 use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
 use tamis_spec::decision::{Answer, Need};
 use tamis_spec::diagnostic::Diagnostic;
-use tamis_spec::events::Events;
+use tamis_spec::events::{EventRows, Events};
 use tamis_spec::expr::{Call, Expr, Node as Tree};
 use tamis_spec::kind::Kind;
 use tamis_spec::matrix::Matrix;
@@ -29,6 +29,16 @@ pub struct FeaturePlan {
     pub condition: Option<Feature>,
     /// By event: the condition of a derived one.
     pub derived: Vec<Option<Box<dyn Numbers>>>,
+    /// Of the label: its grades' outcomes, then those against.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What follows a decision, ready to be looked for among past events.
+pub struct Outcome {
+    /// The event, declared or derived.
+    pub event: usize,
+    condition: Option<Box<dyn Numbers>>,
+    amount: Option<Box<dyn Numbers>>,
 }
 
 /// One feature.
@@ -96,13 +106,25 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
     let mut condition = None;
     if let Some(e) = &system.decision.condition {
         match feature("decision", e, &mut cx) {
-            Ok(f) if f.per == Per::Decision => condition = Some(f),
+            Ok(f) if f.per == Per::Decision || system.decision.lists.is_none() => condition = Some(f),
             Ok(_) => wrong
-                .push(Diagnostic::new(e.span.clone(), "the condition of a decision cannot depend on the candidate")),
+                .push(Diagnostic::new(e.span.clone(), "the condition of a list cannot depend on the candidate")),
             Err(d) => wrong.push(d),
         }
     }
-    (FeaturePlan { features, cells, needs: found, condition, derived }, wrong)
+    let (mut outcomes, label) = (Vec::new(), &system.label);
+    for spec in label.grades.iter().map(|g| &g.outcome).chain(label.against.iter().map(|(_, o)| o)) {
+        let mut read = |e: &Option<Expr>| {
+            let of = e.as_ref().map(|e| cx.within(Scope::Event(spec.event), |cx| cx.number(e)).map(|(_, of)| of));
+            of.transpose().unwrap_or_else(|d| {
+                wrong.push(d);
+                None
+            })
+        };
+        let (condition, amount) = (read(&spec.condition), read(&spec.amount));
+        outcomes.push(Outcome { event: spec.event, condition, amount });
+    }
+    (FeaturePlan { features, cells, needs: found, condition, derived, outcomes }, wrong)
 }
 
 fn feature(name: &str, e: &Expr, cx: &mut Cx<'_>) -> Result<Feature, Diagnostic> {
@@ -145,27 +167,26 @@ fn after(e: &Expr, system: &System) -> usize {
 
 fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
     let system = cx.system;
-    let name = |actor: usize| system.actors[actor].name.value.clone();
     let path = |names: &[String]| {
         let span = system.decision.span.clone();
         Expr { node: Tree::Path(names.iter().map(|n| (n.clone(), span.clone())).collect()), span: span.clone() }
     };
+    let (user, item) = (&system.decision.user_name, &system.decision.item_name);
     let (event, by, what) = match need {
-        Need::History { event } => (*event, system.decision.user, What::List { keep: LIST_MAX }),
-        Need::Counts { event, within_ms: None } => (*event, system.decision.item, What::Total),
-        Need::Counts { event, within_ms: Some(within_ms) } => {
-            (*event, system.decision.item, What::Window { within_ms: *within_ms })
-        }
+        Need::History { event } => (*event, user, What::List { keep: LIST_MAX }),
+        Need::Counts { event, within_ms: None } => (*event, item, What::Total),
+        Need::Counts { event, within_ms: Some(within_ms) } => (*event, item, What::Window { within_ms: *within_ms }),
     };
     let event_name = system.events[event].name.value.clone();
     let call = Call {
         name: (event_name.clone(), system.decision.span.clone()),
         args: vec![path(std::slice::from_ref(&event_name))],
         condition: None,
-        named: vec![("by".into(), system.decision.span.clone(), path(&[name(by)]))],
+        named: vec![("by".into(), system.decision.span.clone(), path(std::slice::from_ref(by)))],
     };
     let of = crate::aggregate::read(&call, &call.args[0], cx)?;
-    let item = path(&[event_name, name(system.decision.item)]);
+    let role = system.item_role(event).map_or(item, |role| &system.roles(event)[role].role.value);
+    let item = path(&[event_name, role.clone()]);
     let value = if matches!(what, What::List { .. }) { Value::Ids(&item) } else { Value::Nothing };
     of.cell(what, value, cx)
 }
@@ -193,16 +214,24 @@ pub struct Moment<'a> {
     pub user_vectors: &'a [&'a [f32]],
     /// By `[learned]` index.
     pub item_vectors: &'a [&'a Vectors],
+    /// What was asked: rows of the decision's own event, and which of them.
+    pub request: Option<(&'a EventRows, usize)>,
 }
 
 /// What reading rows keeps between decisions to allocate nothing.
 #[derive(Default)]
 pub struct Reader {
     scratch: Scratch,
-    keys: Vec<Vec<u32>>,
-    once: Vec<u32>,
+    keys: Keys,
     column: Vec<f32>,
     words: Vec<u32>,
+}
+
+/// The keys of every space that was read, of each row or of all.
+#[derive(Default)]
+struct Keys {
+    keys: Vec<Vec<u32>>,
+    ends: Vec<Vec<u32>>,
 }
 
 impl FeaturePlan {
@@ -224,11 +253,11 @@ impl FeaturePlan {
             return;
         }
         let features = || which.iter().map(|f| &self.features[*f]);
-        let Reader { scratch, keys, once, column, words } = reader;
-        self.read_keys(features(), moment, scratch, keys, once);
+        let Reader { scratch, keys, column, words } = reader;
+        self.read_keys(features(), moment, scratch, keys);
         let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
-        let key_slots: Vec<Slot<'_>> = self.key_slots(keys, once);
-        let at = at(moment, &slots, &key_slots, scratch);
+        let (key_slots, ends) = self.key_slots(keys);
+        let at = At { ends: &ends, ..at(moment, &slots, &key_slots, scratch) };
         column.resize(n, f32::NAN);
         words.resize(n, MISSING);
         let width = out.n_columns;
@@ -254,40 +283,46 @@ impl FeaturePlan {
     /// The rows of an event's declared base at which the event, declared or derived, happened; in order.
     pub fn occurrences(&self, event: usize, base: usize, actors: &Actors, events: &Events) -> Vec<u32> {
         let columns = &events.kinds[base];
-        let n = columns.known.len();
-        let Some(condition) = &self.derived[event] else { return (0..n as u32).collect() };
-        let scratch = Scratch::default();
-        let mut out = Vec::new();
-        for start in (0..n).step_by(STRETCH_MAX) {
-            let end = n.min(start + STRETCH_MAX);
-            let slots: Vec<Slot<'_>> = columns.actors.iter().map(|ids| Slot::Many(&ids[start..end])).collect();
-            let at = at_events(columns, start..end, &slots, actors, &scratch);
-            scratch.numbers(end - start, |holds| {
-                condition.numbers(&at, holds);
-                let rows = holds.iter().enumerate().filter(|(_, v)| **v != 0.0 && !v.is_nan());
-                out.extend(rows.map(|(i, _)| (start + i) as u32));
-            });
-        }
-        out
+        let n = columns.known.len() as u32;
+        let Some(condition) = &self.derived[event] else { return (0..n).collect() };
+        let holds = over_events(condition.as_ref(), columns, actors);
+        (0..n).filter(|row| is_true(holds[*row as usize])).collect()
     }
 
-    /// Whether a decision for `user` fulfils `[decision] where`; true when there is none.
+    /// The rows of the base of an outcome's event at which it happened, in order, and how much: 1 where nothing is summed.
+    pub fn happened(&self, outcome: usize, base: usize, actors: &Actors, events: &Events) -> Vec<(u32, f32)> {
+        let Outcome { event, condition, amount } = &self.outcomes[outcome];
+        let columns = &events.kinds[base];
+        let column = |of: &Option<Box<dyn Numbers>>| of.as_ref().map(|of| over_events(of.as_ref(), columns, actors));
+        let (holds, amounts) = (column(condition), column(amount));
+        let rows = self.occurrences(*event, base, actors, events).into_iter();
+        let rows = rows.filter(|row| holds.as_ref().is_none_or(|h| is_true(h[*row as usize])));
+        let rows = rows.map(|row| (row, amounts.as_ref().map_or(1.0, |a| a[row as usize])));
+        rows.filter(|(_, amount)| !amount.is_nan()).collect()
+    }
+
+    /// Whether a decision fulfils `[decision] where`; true when there is none, and when it asks for an item and none is given.
     pub fn counts(&self, moment: &Moment<'_>, reader: &mut Reader) -> bool {
-        let Some(Feature { value: Column::Numbers(of), .. }) = &self.condition else { return true };
-        let Reader { scratch, keys, once, .. } = reader;
-        self.read_keys(self.condition.iter(), moment, scratch, keys, once);
-        let slots = [Slot::One(moment.user), Slot::One(MISSING)];
-        let key_slots = self.key_slots(keys, once);
-        let value = crate::operators::once(of.as_ref(), &at(moment, &slots, &key_slots, scratch));
-        value != 0.0 && !value.is_nan()
+        let Some(Feature { value: Column::Numbers(of), per, .. }) = &self.condition else { return true };
+        if *per == Per::Candidate && moment.items.is_empty() {
+            return true;
+        }
+        let Reader { scratch, keys, .. } = reader;
+        self.read_keys(self.condition.iter(), moment, scratch, keys);
+        let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
+        let (key_slots, ends) = self.key_slots(keys);
+        let at = At { ends: &ends, ..at(moment, &slots, &key_slots, scratch) };
+        is_true(crate::operators::once(of.as_ref(), &at))
     }
 
-    fn key_slots<'k>(&self, keys: &'k [Vec<u32>], once: &[u32]) -> Vec<Slot<'k>> {
+    /// The keys of every space, and where those of a row end.
+    fn key_slots<'k>(&self, keys: &'k Keys) -> (Vec<Slot<'k>>, Vec<&'k [u32]>) {
         let slot = |(i, s): (usize, &crate::state::SpaceSpec)| match s.per {
-            Per::Decision => Slot::One(once[i]),
-            Per::Candidate => Slot::Many(&keys[i]),
+            Per::Decision if !is_set(&s.parts) => Slot::One(keys.keys[i].first().copied().unwrap_or(MISSING)),
+            _ => Slot::Many(&keys.keys[i]),
         };
-        self.cells.spaces.iter().enumerate().map(slot).collect()
+        let slots = self.cells.spaces.iter().enumerate().map(slot).collect();
+        (slots, keys.ends.iter().map(Vec::as_slice).collect())
     }
 
     /// The keys of every space that the features read.
@@ -296,30 +331,21 @@ impl FeaturePlan {
         features: impl Iterator<Item = &'f Feature>,
         moment: &Moment<'_>,
         scratch: &Scratch,
-        keys: &mut Vec<Vec<u32>>,
-        once: &mut Vec<u32>,
+        to: &mut Keys,
     ) {
-        keys.resize_with(self.cells.spaces.len(), Vec::new);
-        once.clear();
-        once.resize(self.cells.spaces.len(), MISSING);
+        to.keys.resize_with(self.cells.spaces.len(), Vec::new);
+        to.ends.resize_with(self.cells.spaces.len(), Vec::new);
         let mut wanted = vec![false; self.cells.spaces.len()];
         features.for_each(|f| f.spaces.iter().for_each(|s| wanted[*s] = true));
         let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
-        for (i, space) in self.cells.spaces.iter().enumerate().filter(|(i, _)| wanted[*i]) {
+        for (i, space) in self.cells.spaces.iter().enumerate() {
+            if !wanted[i] {
+                to.keys[i].clear();
+                continue;
+            }
             let n = if space.per == Per::Decision { 1 } else { moment.items.len() };
             let at = At { n, ..at(moment, &slots, &[], scratch) };
-            let out = &mut keys[i];
-            out.resize(n, MISSING);
-            space.parts[0].ids(&at, out);
-            if let Some(second) = space.parts.get(1) {
-                scratch.ids(n, |b| {
-                    second.ids(&at, b);
-                    out.iter_mut().zip(b).for_each(|(a, b)| *a = moment.state.pair(i, *a, *b));
-                });
-            }
-            if space.per == Per::Decision {
-                once[i] = out[0];
-            }
+            keys_of(&space.parts, &at, |a, b| moment.state.pair(i, a, b), &mut to.keys[i], &mut to.ends[i]);
         }
     }
 }
@@ -330,10 +356,11 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         now: moment.now,
         actors: moment.actors,
         slots,
-        event: None,
-        event_start: 0,
+        event: moment.request.map(|(rows, _)| rows),
+        event_start: moment.request.map_or(0, |(_, row)| row),
         state: Some(moment.state),
         keys,
+        ends: &[],
         source_scores: moment.source_scores,
         source_ranks: moment.source_ranks,
         stage_scores: moment.stage_scores,
@@ -341,4 +368,20 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         item_vectors: moment.item_vectors,
         scratch,
     }
+}
+
+/// A column over all events of one kind.
+fn over_events(of: &dyn Numbers, columns: &EventRows, actors: &Actors) -> Vec<f32> {
+    let mut out = vec![0.0; columns.known.len()];
+    let scratch = Scratch::default();
+    for (i, out) in out.chunks_mut(STRETCH_MAX).enumerate() {
+        let rows = i * STRETCH_MAX..i * STRETCH_MAX + out.len();
+        let slots: Vec<Slot<'_>> = columns.actors.iter().map(|ids| Slot::Many(&ids[rows.clone()])).collect();
+        of.numbers(&at_events(columns, rows, &slots, actors, &scratch), out);
+    }
+    out
+}
+
+fn is_true(value: f32) -> bool {
+    value != 0.0 && !value.is_nan()
 }

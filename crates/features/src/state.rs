@@ -6,11 +6,14 @@
 mod cell;
 mod distinct;
 mod fold;
+mod keys;
 mod space;
 
 pub use cell::Cell;
 pub use distinct::{Distinct, Sketch};
 pub use fold::{Buffers, Folded, fold};
+pub use keys::{KeyPart, SET_KEYS_MAX, is_set};
+pub(crate) use keys::keys_of;
 pub(crate) use fold::{STRETCH_MAX, at_events};
 pub use space::{Space, SpaceSpec};
 
@@ -193,8 +196,8 @@ pub struct EventReads {
     pub ids: Vec<(String, Box<dyn Ids>)>,
     /// Sets.
     pub sets: Vec<(String, Box<dyn Sets>)>,
-    /// Keys: the space and what its parts are in this event.
-    pub keys: Vec<(usize, Vec<Box<dyn Ids>>)>,
+    /// Keys: the space, how the event reads it as text, and what its parts are in this event.
+    pub keys: Vec<(usize, String, Vec<KeyPart>)>,
     /// The cells that these events update, windows aside.
     pub cells: Vec<usize>,
 }
@@ -215,15 +218,8 @@ impl Cells {
         cell
     }
 
-    /// The space of that text, made if it is new, and readable from an event.
-    pub(crate) fn space(
-        &mut self,
-        about: String,
-        per: Per,
-        tys: Vec<Ty>,
-        here: Vec<Box<dyn Ids>>,
-        (event, there): (usize, Vec<Box<dyn Ids>>),
-    ) -> usize {
+    /// The space of that text, made if it is new.
+    pub(crate) fn space(&mut self, about: String, per: Per, tys: Vec<Ty>, here: Vec<KeyPart>) -> usize {
         let space = match self.spaces.iter().position(|s| s.about == about) {
             Some(known) => known,
             None => {
@@ -232,10 +228,16 @@ impl Cells {
             }
         };
         self.touched.push(space);
-        if !self.events[event].keys.iter().any(|(s, _)| *s == space) {
-            self.events[event].keys.push((space, there));
-        }
         space
+    }
+
+    /// Where a declared event says the keys of a space: an index into its [`EventReads::keys`].
+    pub(crate) fn key(&mut self, event: usize, space: usize, about: String, there: Vec<KeyPart>) -> usize {
+        let keys = &mut self.events[event].keys;
+        keys.iter().position(|(s, a, _)| *s == space && *a == about).unwrap_or_else(|| {
+            keys.push((space, about, there));
+            keys.len() - 1
+        })
     }
 }
 
@@ -277,6 +279,15 @@ impl State {
                 values.get(key as usize).map_or(0.0, |(v, t)| v * cell::fade(now - t, *half_life_ms) as f64)
             }
             _ => 0.0,
+        }
+    }
+
+    /// The sum over keys of [`Self::sum`].
+    #[inline]
+    pub fn sum_of(&self, cell: usize, keys: &[u32], now: i64) -> f64 {
+        match keys {
+            [key] => self.sum(cell, *key, now),
+            keys => keys.iter().map(|key| self.sum(cell, *key, now)).sum(),
         }
     }
 

@@ -103,7 +103,7 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("bucket(movie.year, 5, 3)", "3", "the bound 3 does not come after 5");
     check("bucket(movie.year)", "bucket", "`bucket` takes 2 arguments, found 1");
     check("distance(user.home, movie.year)", "movie.year", "`distance` takes places, found a number");
-    check("length(movie.genres)", "movie.genres", "`length` takes a text, found tags");
+    check("length(movie.year)", "movie.year", "`length` takes a text, found a number");
     check("contains(movie.title, movie.title)", "movie.title", "`contains` looks for a quoted text");
     check(
         "distinct(click.movie, by = user, within = 1d, sketch = 8)",
@@ -155,6 +155,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            request: None,
         };
         let mut rows = Matrix::default();
         plan.rows(&[0], &moment, &mut Reader::default(), &mut rows);

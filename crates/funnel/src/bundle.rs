@@ -326,9 +326,13 @@ impl Bundle {
             }
             Ok(all)
         };
-        let bytes = FittedBytes { learned: read(&part.learned)?, sources: read(&part.sources)? };
+        self.with_stages(plan, actors, &FittedBytes { learned: read(&part.learned)?, sources: read(&part.sources)? })
+    }
+
+    /// The same with other learned vectors and sources than those it holds.
+    pub fn with_stages(&self, plan: &Plan, actors: &Actors, bytes: &FittedBytes) -> Result<Fitted, Error> {
         let damaged = |reason: String| Error::Damaged { path: self.dir.clone(), reason };
-        let mut fitted = Fitted::open(plan, &bytes).map_err(|e| damaged(e.to_string()))?;
+        let mut fitted = Fitted::open(plan, bytes).map_err(|e| damaged(e.to_string()))?;
         for stage in &self.manifest.stages {
             let kind = find(plan.registries.models, &stage.kind);
             let kind = kind.ok_or_else(|| damaged(format!("it holds a model of the unknown kind {}", stage.kind)))?;

@@ -7,12 +7,13 @@ use tamis_features::plan::{Moment, Reader};
 use tamis_rerank::rerank::{Change, RerankAsk};
 use tamis_retrieve::source::Memo;
 use tamis_spec::actors::Actors;
+use tamis_spec::events::EventRows;
 use tamis_spec::decision::{Answer, Ask, Candidates, Need, Scored};
 use tamis_spec::mask::Mask;
 use tamis_spec::matrix::Matrix;
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The moment, ms; the past must have been brought to it.
     pub now: i64,
@@ -22,6 +23,8 @@ pub struct Request<'a> {
     pub limit: usize,
     /// The items to order, instead of those that sources propose; dense indices.
     pub given: Option<&'a [u32]>,
+    /// What was asked beside: rows of the decision's own event, and which of them.
+    pub asked: Option<(&'a EventRows, usize)>,
     /// Nanoseconds after which no further source or stage is begun.
     pub budget_ns: u64,
 }
@@ -290,6 +293,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
         stage_scores: &by_stage,
         user_vectors: &user_vectors,
         item_vectors: &item_vectors,
+        request: request.asked,
     };
     let which = &scene.plan.stages[stage];
     let out = &mut desk.rows[stage];
@@ -380,6 +384,7 @@ pub fn counts(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) -> bool
         stage_scores: &[],
         user_vectors: &[],
         item_vectors: &[],
+        request: request.asked,
     };
     scene.plan.features.counts(&moment, &mut desk.reader)
 }

@@ -72,7 +72,7 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
     let s = &plan.system;
     let mut out = String::new();
     let name = |actor: usize| s.actors[actor].name.value.as_str();
-    let _ = writeln!(out, "{}: ranks {} for each {}\n", s.name.value, name(s.decision.item), name(s.decision.user));
+    let _ = writeln!(out, "{}: ranks {} for each {}\n", s.name.value, s.decision.item_name, s.decision.user_name);
     for a in &s.actors {
         let from = a.file.as_ref().map_or("events alone", |f| f.path.value.as_str());
         let _ = writeln!(out, "actor    {:<16} from {from}: {}", a.name.value, fields(&a.fields));
@@ -90,7 +90,7 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
         };
     }
     let condition = plan.features.condition.as_ref().map(|c| format!(" where {}", c.about)).unwrap_or_default();
-    let _ = writeln!(out, "decision each {}{condition}\n", s.events[s.decision.each].name.value);
+    let _ = writeln!(out, "decision {} {}{condition}\n", if s.decision.lists.is_some() { "from" } else { "each" }, s.events[s.decision.event].name.value);
     funnel_text(plan, &mut out);
     features_text(plan, &mut out);
     let split = &s.split;

@@ -63,7 +63,7 @@ pub fn plan(text: &str, registries: Registries) -> (Option<Plan>, Vec<Diagnostic
 
 /// What the baselines of every evaluation read: popular, recent, neighbours.
 pub fn baseline_needs(system: &System) -> [Need; 3] {
-    let event = system.decision.each;
+    let event = system.positive();
     let within_ms = Some(30 * tamis_spec::time::DAY_MS);
     [Need::Counts { event, within_ms: None }, Need::Counts { event, within_ms }, Need::History { event }]
 }
@@ -123,7 +123,11 @@ impl Plan {
             }
         }
         let condition = self.features.condition.as_ref().map(|c| c.about.as_str());
-        text.push_str(&format!("\ndecision {} {} {} {condition:?}", s.decision.each, s.decision.user, s.decision.item));
+        let d = &s.decision;
+        let (user, item) = (&d.user_name, &d.item_name);
+        text.push_str(&format!("\ndecision {} {:?} {user} {item} {condition:?}", d.event, d.lists));
+        let grades = s.label.grades.iter().map(|g| format!("{} {} {}", g.name, g.grade, g.outcome.text.value));
+        text.push_str(&format!("\nlabel {:?}", grades.collect::<Vec<_>>()));
         text.push_str(&format!("\n{:?}\n{:?}", s.split, s.train));
         self.features.features.iter().for_each(|f| text.push_str(&format!("\n{} = {}", f.name, f.about)));
         for part in s.learned.iter().chain(&s.candidates).chain(&s.stages) {

@@ -1,6 +1,7 @@
 //! All files of a system as one stream of records: actors first, then events in the order in which they happened.
 
 use crate::cell::{Cell, push};
+use crate::entries::Entries;
 use crate::error::{BadRow, Error};
 use crate::locate::{Sought, locate};
 use crate::rows;
@@ -95,9 +96,10 @@ impl Import {
         let mut wanted = of.keys.clone();
         wanted.extend(of.time.map(|(column, _)| column));
         wanted.extend(of.fields.iter().map(|f| f.column.as_str()));
+        let mut entries = of.file.each.as_ref().map(|spec| Entries::new(spec, &mut wanted));
         let mut summary = FileSummary { name: of.name.to_string(), file: file.clone(), ..FileSummary::default() };
         let rows = &mut self.rows[kind];
-        let mut each = |(line, cells): rows::Row<'_, '_>| {
+        let mut take = |line: u64, cells: Result<&[Cell<'_>], (String, String)>| {
             summary.rows += 1;
             if summary.rows.is_multiple_of(65_536) {
                 told(of.name, summary.rows);
@@ -112,9 +114,16 @@ impl Import {
                     summary.examples.push(BadRow { file: file.clone(), line, found, expected });
                 }
             }
+        };
+        let mut each = |(line, cells): rows::Row<'_, '_>| {
+            match (&mut entries, cells) {
+                (Some(entries), Ok(cells)) => entries.of(cells, &mut |cells| take(line, cells)),
+                (_, cells) => take(line, cells),
+            }
             true
         };
-        rows::read(&file, of.file.delimiter, &wanted, &mut each)?;
+        let layout = rows::Layout { delimiter: of.file.delimiter, columns: &of.file.columns };
+        rows::read(&file, &layout, &wanted, &mut each)?;
         if summary.rows == 0 {
             return Err(Error::Empty { file });
         }

@@ -1,6 +1,7 @@
 //! Ingest: files into typed columns, actors and events, in the order in which they happened.
 
 mod cell;
+mod entries;
 mod error;
 mod import;
 mod locate;

@@ -16,11 +16,19 @@ pub(crate) type Each<'e> = &'e mut dyn FnMut(Row<'_, '_>) -> bool;
 /// A decoder of zstd may need a window of so many bytes, as a power of two.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// Reads the wanted columns of a file. `delimiter`: between fields of a line, instead of what the ending says.
-pub(crate) fn read(file: &Path, delimiter: Option<char>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+/// How the lines of a file are read, beyond what its ending says.
+pub(crate) struct Layout<'a> {
+    /// Between fields of a line.
+    pub(crate) delimiter: Option<char>,
+    /// Names of columns, when the first line is no header.
+    pub(crate) columns: &'a [String],
+}
+
+/// Reads the wanted columns of a file.
+pub(crate) fn read(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
     let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_ascii_lowercase();
     let (plain, packed) = match name.rsplit_once('.') {
-        Some((rest, end @ ("gz" | "zst"))) => (rest, end),
+        Some((rest, end @ ("gz" | "zst" | "zip"))) => (rest, end),
         _ => (name.as_str(), ""),
     };
     let format = plain.rsplit_once('.').map_or("", |(_, end)| end);
@@ -31,7 +39,13 @@ pub(crate) fn read(file: &Path, delimiter: Option<char>, wanted: &[&str], each: 
         return Err(Error::Format { file: file.to_path_buf() });
     }
     let opened = File::open(file).map_err(|e| unreadable(file, &e))?;
-    let input: Box<dyn Read> = match packed {
+    let mut archive;
+    let input: Box<dyn Read + '_> = match packed {
+        "zip" => {
+            archive = zip::ZipArchive::new(BufReader::new(opened)).map_err(|e| unreadable(file, &e))?;
+            let entry = only_entry(file, &archive)?;
+            Box::new(archive.by_index(entry).map_err(|e| unreadable(file, &e))?)
+        }
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(opened)),
         "zst" => {
             let mut decoder = zstd::Decoder::new(opened).map_err(|e| unreadable(file, &e))?;
@@ -43,9 +57,20 @@ pub(crate) fn read(file: &Path, delimiter: Option<char>, wanted: &[&str], each: 
     match format {
         "csv" | "tsv" | "txt" => {
             let default = if format == "csv" { ',' } else { '\t' };
-            lines(file, input, delimiter.unwrap_or(default), wanted, each)
+            let layout = Layout { delimiter: Some(layout.delimiter.unwrap_or(default)), ..*layout };
+            lines(file, input, &layout, wanted, each)
         }
         _ => objects(file, input, wanted, each),
+    }
+}
+
+/// The one file of an archive, beside what some programs add of their own.
+fn only_entry<R: Read + std::io::Seek>(file: &Path, archive: &zip::ZipArchive<R>) -> Result<usize, Error> {
+    let own = |name: &str| name.starts_with("__MACOSX/") || name.ends_with('/') || name.ends_with(".DS_Store");
+    let found: Vec<usize> = (0..archive.len()).filter(|i| archive.name_for_index(*i).is_some_and(|n| !own(n))).collect();
+    match found[..] {
+        [one] => Ok(one),
+        _ => Err(unreadable(file, &format!("an archive of one file is read, this has {}", found.len()))),
     }
 }
 
@@ -66,20 +91,31 @@ pub(crate) fn places(file: &Path, found: &[String], wanted: &[&str]) -> Result<V
     wanted.iter().map(place).collect()
 }
 
-fn lines(file: &Path, input: Box<dyn Read>, delimiter: char, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
-    let delimiter = u8::try_from(delimiter).map_err(|_| unreadable(file, &"a delimiter is one ASCII character"))?;
+fn lines(
+    file: &Path,
+    input: Box<dyn Read + '_>,
+    layout: &Layout<'_>,
+    wanted: &[&str],
+    each: Each<'_>,
+) -> Result<(), Error> {
+    let delimiter = layout.delimiter.and_then(|d| u8::try_from(d).ok());
+    let delimiter = delimiter.ok_or_else(|| unreadable(file, &"a delimiter is one ASCII character"))?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .quoting(delimiter != b'\t')
         .flexible(true)
+        .has_headers(layout.columns.is_empty())
         .buffer_capacity(1 << 18)
         .from_reader(input);
-    let header = reader.byte_headers().map_err(|e| unreadable(file, &e))?;
-    if header.is_empty() {
-        return Err(Error::Empty { file: file.to_path_buf() });
+    let mut found: Vec<String> = layout.columns.to_vec();
+    if found.is_empty() {
+        let header = reader.byte_headers().map_err(|e| unreadable(file, &e))?;
+        if header.is_empty() {
+            return Err(Error::Empty { file: file.to_path_buf() });
+        }
+        let clean = |f: &[u8]| String::from_utf8_lossy(f).trim().trim_start_matches('\u{feff}').to_string();
+        found.extend(header.iter().map(clean));
     }
-    let clean = |f: &[u8]| String::from_utf8_lossy(f).trim().trim_start_matches('\u{feff}').to_string();
-    let found: Vec<String> = header.iter().map(clean).collect();
     let places = places(file, &found, wanted)?;
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|e| unreadable(file, &e))? {
@@ -116,7 +152,7 @@ fn lines(file: &Path, input: Box<dyn Read>, delimiter: char, wanted: &[&str], ea
     Ok(())
 }
 
-fn objects(file: &Path, input: Box<dyn Read>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+fn objects(file: &Path, input: Box<dyn Read + '_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
     let mut input = BufReader::with_capacity(1 << 18, input);
     let (mut bytes, mut line) = (Vec::new(), 0);
     loop {

@@ -44,6 +44,9 @@ pub struct Report {
 pub struct Split {
     /// `time`.
     pub kind: String,
+    /// The window that the metrics are of: `test`, or `validate` while choices are made.
+    #[serde(default)]
+    pub judged: String,
     /// What sources and learned vectors saw while stages were trained.
     pub sources: Window,
     /// Stages were fitted on it.
@@ -206,7 +209,7 @@ mod tests {
             assert_eq!(found.as_deref(), Some(expected), "{at}");
         };
         check("", "system bundle split metrics baselines funnel latency lost resources stages calibration");
-        check("/split", "kind sources train validate test");
+        check("/split", "kind judged sources train validate test");
         check("/split/test", "events from to decisions users");
         check("/metrics", "recall@10 recall@20 recall@100 recall@200 ndcg@10 mrr@10");
         check("/metrics/ndcg@10", "value low high");

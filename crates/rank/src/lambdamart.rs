@@ -12,6 +12,9 @@ use tamis_spec::param::{Param, ParamType};
 /// the same trees everywhere; on two cores it costs a sixth of the fit, above eight the fit gains little.
 const TRAINER_THREADS: usize = 8;
 
+/// Grades are whole numbers up to this one: LightGBM's gains end there.
+const GRADE_MAX: f32 = 30.0;
+
 const fn key(name: &'static str, ty: ParamType, about: &'static str) -> Param {
     Param { name, ty, required: false, about }
 }
@@ -43,6 +46,12 @@ pub const KIND: Kind<dyn Fit> = Kind {
         ),
         key("l2", ParamType::Number(0.0, 1e6), "Penalty on squared leaf values; 0 by default."),
         key(
+            "bags",
+            ParamType::Integer(1, 100),
+            "Models whose scores are averaged, each of other random choices and of four fifths of the decisions: less chance where \
+             there is little data. 1 by default, of all decisions.",
+        ),
+        key(
             "objective",
             ParamType::Choice(&["lambdarank", "binary"]),
             "lambdarank (by default), or binary: each row for itself.",
@@ -59,47 +68,74 @@ impl Fit for LambdaMart {
         if ask.train.groups.is_empty() || n_columns == 0 {
             return Err(Error::Examples("there are no rows or no columns".into()));
         }
-        let params = text_of(ask);
-        let train = dataset(&ask.train, &params, None)?;
-        let validate = ask.validate.as_ref().map(|v| dataset(v, &params, Some(&train))).transpose()?;
-        let mut booster = Booster::new(&train, &params)?;
-        if let Some(validate) = &validate {
-            booster.validate(validate)?;
-        }
-        let number = |name, default| ask.params.number(name).unwrap_or(default);
-        let (rounds, patience) = (number("rounds", 300.0) as usize, number("patience", 25.0) as usize);
-        let mut curve = Vec::new();
-        let (mut best, mut best_round) = (f64::NEG_INFINITY, 0);
-        for round in 1..=rounds {
-            if booster.update()? {
-                break;
-            }
-            (ask.progress)(round, rounds);
-            let measured = if validate.is_some() { booster.metric(1)? } else { f64::NAN };
-            curve.push(CurvePoint { round, metric: "ndcg@10", train: f64::NAN, validate: measured });
-            if validate.is_none() || measured > best {
-                (best, best_round) = (measured, round);
-            } else if round - best_round >= patience {
-                break;
+        let bags = ask.params.number("bags").unwrap_or(1.0) as usize;
+        let train = dataset(&ask.train, &text_of(ask, 0, bags), None)?;
+        let validate = ask.validate.as_ref().map(|v| dataset(v, &text_of(ask, 0, bags), Some(&train))).transpose()?;
+        let (mut models, mut curve, mut gains) = (Vec::new(), Vec::new(), vec![0.0; n_columns]);
+        for bag in 0..bags {
+            let one = boost(ask, (bag, bags), &train, validate.as_ref())?;
+            gains.iter_mut().zip(&one.gains).for_each(|(sum, gain)| *sum += gain);
+            models.push(one.text);
+            if bag == 0 {
+                curve = one.curve;
             }
         }
-        let best_round = best_round.max(1);
-        let gains = booster.gains(n_columns, best_round)?;
         let all: f64 = gains.iter().sum();
         let importance = gains.iter().map(|g| if all > 0.0 { g / all } else { 0.0 }).collect();
-        let model = stored::pack(ask.train.columns, without_settings(&booster.text(best_round)?).as_bytes());
-        Ok(Fitted { model, curve, importance })
+        Ok(Fitted { model: stored::pack(ask.train.columns, models.join(NEXT).as_bytes()), curve, importance })
     }
 
     fn open(&self, bytes: &[u8], columns: &[ColumnSpec]) -> Result<Box<dyn Model>, Error> {
         let text = stored::unpack(bytes, columns)?;
         let text = std::str::from_utf8(text).map_err(|e| Error::Damaged(format!("the model is not text: {e}")))?;
-        let forest = Forest::read(text)?;
-        if forest.n_columns() != columns.len() {
-            return Err(Error::Damaged(format!("it has {} columns, {} are named", forest.n_columns(), columns.len())));
+        let forests = text.split(NEXT).map(Forest::read).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = forests.iter().find(|f| f.n_columns() != columns.len()) {
+            return Err(Error::Damaged(format!("it has {} columns, {} are named", other.n_columns(), columns.len())));
         }
-        Ok(Box::new(Trees(forest)))
+        Ok(Box::new(Trees(forests)))
     }
+}
+
+/// What stands between the models of several bags.
+const NEXT: &str = "\n--- next bag\n";
+
+/// One model of those that are averaged.
+struct Boosted {
+    text: String,
+    curve: Vec<CurvePoint>,
+    gains: Vec<f64>,
+}
+
+fn boost(
+    ask: &FitAsk<'_>,
+    (bag, bags): (usize, usize),
+    train: &Dataset,
+    validate: Option<&Dataset>,
+) -> Result<Boosted, Error> {
+    let mut booster = Booster::new(train, &text_of(ask, bag, bags))?;
+    if let Some(validate) = validate {
+        booster.validate(validate)?;
+    }
+    let number = |name, default| ask.params.number(name).unwrap_or(default);
+    let (rounds, patience) = (number("rounds", 300.0) as usize, number("patience", 25.0) as usize);
+    let mut curve = Vec::new();
+    let (mut best, mut best_round) = (f64::NEG_INFINITY, 0);
+    for round in 1..=rounds {
+        if booster.update()? {
+            break;
+        }
+        (ask.progress)(bag * rounds + round, bags * rounds);
+        let measured = if validate.is_some() { booster.metric(1)? } else { f64::NAN };
+        curve.push(CurvePoint { round, metric: "ndcg@10", train: f64::NAN, validate: measured });
+        if validate.is_none() || measured > best {
+            (best, best_round) = (measured, round);
+        } else if round - best_round >= patience {
+            break;
+        }
+    }
+    let best_round = best_round.max(1);
+    let gains = booster.gains(ask.train.columns.len(), best_round)?;
+    Ok(Boosted { text: without_settings(&booster.text(best_round)?).to_string(), curve, gains })
 }
 
 /// The trees alone, without the settings behind them.
@@ -107,7 +143,7 @@ fn without_settings(text: &str) -> &str {
     text.split("\nparameters:").next().unwrap_or(text)
 }
 
-fn text_of(ask: &FitAsk<'_>) -> String {
+fn text_of(ask: &FitAsk<'_>, bag: usize, bags: usize) -> String {
     let number = |name, default| ask.params.number(name).unwrap_or(default);
     let categories = ask.train.columns.iter().enumerate().filter(|(_, c)| c.categories.is_some());
     let categories: Vec<String> = categories.map(|(i, _)| i.to_string()).collect();
@@ -122,14 +158,16 @@ fn text_of(ask: &FitAsk<'_>) -> String {
         number("feature_share", 0.8),
         number("truncation", 100.0),
         number("l2", 0.0),
-        ask.seed % (1 << 31),
+        (ask.seed + bag as u64) % (1 << 31),
         categories.join(","),
-    )
+    ) + if bags > 1 { " bagging_fraction=0.8 bagging_freq=1 bagging_by_query=true" } else { "" }
 }
 
 fn dataset(of: &Examples<'_>, params: &str, like: Option<&Dataset>) -> Result<Dataset, Error> {
     let mut data = Dataset::new(of.rows, of.columns.len(), params, like)?;
-    data.set_floats("label", of.labels)?;
+    let binary = params.starts_with("objective=binary");
+    let label = |l: &f32| if binary { f32::from(*l > 0.0) } else { l.round().clamp(0.0, GRADE_MAX) };
+    data.set_floats("label", &of.labels.iter().map(label).collect::<Vec<_>>())?;
     if let Some(weights) = of.weights {
         data.set_floats("weight", weights)?;
     }
@@ -137,19 +175,31 @@ fn dataset(of: &Examples<'_>, params: &str, like: Option<&Dataset>) -> Result<Da
     Ok(data)
 }
 
-struct Trees(Forest);
+/// The mean of forests.
+struct Trees(Vec<Forest>);
+
+impl Trees {
+    fn mean(&self, out: &mut [f32], of: impl Fn(&Forest, &mut [f64])) {
+        let mut sums = vec![0.0; out.len()];
+        let mut wide = vec![0.0; out.len()];
+        for forest in &self.0 {
+            wide.fill(0.0);
+            of(forest, &mut wide);
+            sums.iter_mut().zip(&wide).for_each(|(sum, one)| *sum += one);
+        }
+        out.iter_mut().zip(sums).for_each(|(o, sum)| *o = (sum / self.0.len() as f64) as f32);
+    }
+}
 
 impl Model for Trees {
     fn score(&self, rows: &[f32], out: &mut [f32]) {
-        let mut wide = vec![0.0; out.len()];
-        self.0.score(rows, &mut wide);
-        out.iter_mut().zip(wide).for_each(|(o, w)| *o = w as f32);
+        self.mean(out, |forest, wide| forest.score(rows, wide));
     }
 
     fn explain(&self, row: &[f32], out: &mut [f32]) {
-        let mut wide = vec![0.0; out.len()];
-        self.0.contributions(row, &mut wide);
-        out.iter_mut().zip(wide).for_each(|(o, w)| *o = w as f32);
+        self.mean(out, |forest, wide| {
+            forest.contributions(row, wide);
+        });
     }
 }
 

@@ -31,9 +31,9 @@ impl RerankKind for ExcludeKind {
                 let known = system.events.iter().map(|e| e.name.value.as_str());
                 return Err(Diagnostic::unknown(name.span.clone(), "event", &name.value, known));
             };
-            for actor in [system.decision.user, system.decision.item] {
-                if system.role_of(event, actor).is_none() {
-                    let actor = &system.actors[actor].name.value;
+            let (user, item) = (&system.decision.user_name, &system.decision.item_name);
+            for (role, actor) in [(system.user_role(event), user), (system.item_role(event), item)] {
+                if role.is_none() {
                     let message = format!("event `{}` has no `{actor}`: it does not say who met what", name.value);
                     return Err(Diagnostic::new(name.span.clone(), message));
                 }

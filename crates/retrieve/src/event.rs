@@ -14,9 +14,10 @@ pub(crate) fn of_list(part: &Part, key: &str, system: &System) -> Result<usize, 
         let known = system.events.iter().map(|e| e.name.value.as_str());
         return Err(Diagnostic::unknown(span, "event", name, known));
     };
-    for (actor, purpose) in [(system.decision.user, "that lists are for"), (system.decision.item, "that is ranked")] {
-        if system.role_of(event, actor).is_none() {
-            let actor = &system.actors[actor].name.value;
+    let (user, item) = (&system.decision.user_name, &system.decision.item_name);
+    let roles = [(system.user_role(event), user, "that lists are for"), (system.item_role(event), item, "that is ranked")];
+    for (role, actor, purpose) in roles {
+        if role.is_none() {
             let message = format!("event `{name}` has no `{actor}`, the actor {purpose}");
             return Err(Diagnostic::new(span, message).help(with_both(system)));
         }
@@ -25,9 +26,7 @@ pub(crate) fn of_list(part: &Part, key: &str, system: &System) -> Result<usize, 
 }
 
 fn with_both(system: &System) -> String {
-    let both = |e: &usize| {
-        [system.decision.user, system.decision.item].iter().all(|actor| system.role_of(*e, *actor).is_some())
-    };
+    let both = |e: &usize| system.user_role(*e).is_some() && system.item_role(*e).is_some();
     let names: Vec<_> = (0..system.events.len()).filter(both).map(|e| system.events[e].name.value.as_str()).collect();
     if names.is_empty() { String::new() } else { format!("events with both: {}", names.join(", ")) }
 }

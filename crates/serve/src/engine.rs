@@ -179,7 +179,7 @@ impl<S: Store> Engine<S> {
         let clock = || self.clock.nanos();
         let (plan, fitted) = (&self.plan, &self.fitted);
         let scene = decide::Scene { plan, fitted, actors, past, clock: &clock };
-        let asked = Request { now: time, user, limit, given: given.as_deref(), budget_ns };
+        let asked = Request { now: time, user, limit, given: given.as_deref(), asked: None, budget_ns };
         let decided = decide::decide(&scene, &asked, desk);
         let cold = self.cold(past, user, &request.user.0);
         let items = self.items(actors, &decided, desk, request.explain);
@@ -224,7 +224,7 @@ impl<S: Store> Engine<S> {
     /// Why there is no history to go by; none when there is one.
     fn cold(&self, past: &Past, user: u32, key: &str) -> Option<String> {
         let system = &self.plan.system;
-        let (name, event) = (&system.actors[system.decision.user].name.value, system.decision.each);
+        let (name, event) = (&system.decision.user_name, system.positive());
         if user == MISSING {
             let key = short(key);
             return Some(format!("no {name} `{key}` is known: the list is made of what needs no history"));

@@ -1,5 +1,6 @@
 //! The system file as a value: what `tamis.toml` says, every name with its place, nothing resolved against data.
 
+mod decision;
 mod declared;
 mod keys;
 mod manual;
@@ -35,6 +36,8 @@ pub struct System {
     pub learned: Vec<Part>,
     /// `[decision]`.
     pub decision: DecisionSpec,
+    /// `[label]`.
+    pub label: LabelSpec,
     /// `[split]`.
     pub split: Split,
     /// `[features]` in file order.
@@ -99,6 +102,23 @@ pub struct FileSpec {
     pub delimiter: Option<char>,
     /// `bad_rows`: the share of rows that may be wrong before the file is refused; by default 0.01.
     pub bad_rows: f64,
+    /// `columns`: names of the columns of a file without a header; empty when it has one.
+    pub columns: Vec<String>,
+    /// `each`: a row is many records, one for each entry of a list in it.
+    pub each: Option<EntriesSpec>,
+}
+
+/// `each`: a column that holds a list, and what its entries are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntriesSpec {
+    /// `column`: the one that holds the list.
+    pub column: String,
+    /// `separator` between entries; white space by default.
+    pub separator: Option<String>,
+    /// `into`: columns that the parts of an entry become.
+    pub into: Vec<String>,
+    /// `between` the parts of an entry, looked for from its end.
+    pub between: String,
 }
 
 /// `[actors.NAME]`
@@ -177,22 +197,72 @@ pub struct RoleSpec {
 /// `[decision]`
 #[derive(Clone, Debug)]
 pub struct DecisionSpec {
-    /// `each`: index of the event whose every occurrence was a decision with that item as the positive.
-    pub each: usize,
-    /// `for`: index of the actor that the list is for.
+    /// `each` or `from`: index of the event whose occurrences were decisions, or rows of them.
+    pub event: usize,
+    /// With `from`: how its rows make lists. With `each`, every occurrence was a decision with that item as the right one.
+    pub lists: Option<ListsSpec>,
+    /// The actor that `for` names, or that plays the role it names.
     pub user: usize,
-    /// `item`: index of the actor that is ranked.
+    /// The actor that `item` names, or that plays the role it names.
     pub item: usize,
+    /// `for`, as written.
+    pub user_name: String,
+    /// `item`, as written.
+    pub item_name: String,
     /// `where`: which of them count; an expression over what is known before the decision.
     pub condition: Option<Expr>,
     /// Where `[decision]` stands.
     pub span: Span,
 }
 
+/// How logged rows make lists: by their id, else by whom they were shown to and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListsSpec {
+    /// `list`: the field with the id.
+    pub id: Option<usize>,
+    /// `position`: the field with the place in the list.
+    pub position: Option<usize>,
+}
+
+/// `[label]`
+#[derive(Clone, Debug, Default)]
+pub struct LabelSpec {
+    /// The grade of an item is the highest of those whose outcome it had; 0 without any.
+    pub grades: Vec<GradeSpec>,
+    /// `against`: what should not follow; told beside the metrics.
+    pub against: Vec<(Spanned<String>, OutcomeSpec)>,
+}
+
+/// An outcome and what it is worth.
+#[derive(Clone, Debug)]
+pub struct GradeSpec {
+    /// Its name.
+    pub name: String,
+    /// The grade; ignored for an amount.
+    pub grade: f64,
+    /// What has to follow.
+    pub outcome: OutcomeSpec,
+}
+
+/// `click within 30m where dwell >= 30`, `purchase.price within 7d`.
+#[derive(Clone, Debug)]
+pub struct OutcomeSpec {
+    /// The event that follows.
+    pub event: usize,
+    /// The expression whose sum is an amount; none when it is enough that the event follows.
+    pub amount: Option<Expr>,
+    /// How soon; without it whenever, where records of the decision itself or of its list say so.
+    pub within_ms: Option<i64>,
+    /// Which of these events count.
+    pub condition: Option<Expr>,
+    /// As written.
+    pub text: Spanned<String>,
+}
+
 /// `[split]`: shares of the log by time, oldest first; they add up to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// What sources and learned vectors may see while stages are trained.
+    /// What sources and learned vectors may see while stages are trained; 0 when there is nothing to fit before them.
     pub sources: f64,
     /// Stages are fitted on it.
     pub train: f64,
@@ -200,6 +270,19 @@ pub struct Split {
     pub validate: f64,
     /// Looked at once.
     pub test: f64,
+    /// `of`: what the shares are of.
+    pub of: SplitOf,
+    /// `every`: of the decisions of train, validate and test in the order of the log, each so-many-th counts, the first of all.
+    pub every: [usize; 3],
+}
+
+/// What shares of a split are shares of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitOf {
+    /// All events of the log.
+    Events,
+    /// Decisions.
+    Decisions,
 }
 
 /// `[train]`: how many examples are made.
@@ -282,8 +365,26 @@ impl System {
         }
     }
 
-    /// The first role of an event that an actor plays, as an index into its roles.
-    pub fn role_of(&self, event: usize, actor: usize) -> Option<usize> {
-        self.roles(event).iter().position(|r| r.actor == actor)
+    /// The event that says an item was right: that of `each`, or of the label.
+    pub fn positive(&self) -> usize {
+        let labelled = self.label.grades.first().map(|g| g.outcome.event);
+        if self.decision.lists.is_some() { labelled.unwrap_or(self.decision.event) } else { self.decision.event }
+    }
+
+    /// The role of an event that the decision's `for` plays, as an index into its roles: the one of that name, else the first of that
+    /// actor when `item` is another actor.
+    pub fn user_role(&self, event: usize) -> Option<usize> {
+        self.role_of(event, &self.decision.user_name, self.decision.user)
+    }
+
+    /// The role of an event that the decision's `item` plays.
+    pub fn item_role(&self, event: usize) -> Option<usize> {
+        self.role_of(event, &self.decision.item_name, self.decision.item)
+    }
+
+    fn role_of(&self, event: usize, name: &str, actor: usize) -> Option<usize> {
+        let named = self.roles(event).iter().position(|r| r.role.value == name && r.actor == actor);
+        let played = || self.roles(event).iter().position(|r| r.actor == actor);
+        named.or_else(|| (self.decision.user != self.decision.item).then(played).flatten())
     }
 }

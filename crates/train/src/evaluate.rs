@@ -1,16 +1,19 @@
 //! Evaluation: every decision of the test window through the funnel as judged, beside simpler methods, over the full catalogue.
 
 use crate::data::Data;
+use crate::decisions::{self, Decision, Decisions};
 use crate::error::Error;
+use crate::fit::fit_sources;
+use crate::judge::Yardstick;
 use crate::progress::{Progress, timed};
-use crate::windows::{self, Decision, TEST};
+use crate::windows::{self, TEST, TRAIN};
 use std::sync::Arc;
 use tamis_funnel::decide::{Decided, Scene};
-use tamis_funnel::{Bundle, Desk, Fitted, Past, Plan, Replay, Request, decide};
+use tamis_funnel::{Bundle, Desk, Fitted, Past, Plan, Replay, decide};
 use tamis_observe::attribution::{Funnel, PartKind, PartSeen};
 use tamis_observe::bootstrap::mean_intervals;
-use tamis_observe::metrics::{ece, logloss, reliability, single_relevant};
-use tamis_observe::report::{Calibration, CurvePoint, Named, Report, Resources, Stage};
+use tamis_observe::metrics::{ece, logloss, reliability};
+use tamis_observe::report::{Calibration, CurvePoint, Named, Report, Resources, Split, Stage};
 use tamis_observe::resources::peak_resident_bytes;
 use tamis_retrieve::source::{Memo, Opened, Source};
 use tamis_spec::decision::{Ask, Need, Scored};
@@ -23,34 +26,42 @@ use tamis_spec::system::Part;
 /// Decisions whose candidates go into the calibration: every so-many-th one.
 const CALIBRATION_EVERY: usize = 10;
 
-/// Evaluates a bundle. `data` must have been seeded from it.
+/// Evaluates a bundle on a window, [`TEST`] or [`VALIDATE`]. `data` must have been seeded from it. For the validate window sources
+/// and learned vectors are fitted as they were for the train window; stages stopped on it, so that it flatters them a little.
 pub fn evaluate(
     plan: &Plan,
     data: &Data,
     bundle: &Bundle,
+    on: usize,
     n_threads: usize,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
     let begin = progress.seconds();
     let mut steps = Vec::new();
-    let windows = windows::cut(plan, data)?;
-    let decisions = timed(progress, &mut steps, "decisions", 0, || windows::decisions(plan, data));
-    let test = windows.of(TEST, &decisions);
+    let decisions = timed(progress, &mut steps, "decisions", 0, || decisions::decisions(plan, data));
+    let windows = windows::cut(plan, data, &decisions)?;
+    let test = windows.of(on, &decisions);
+    let name = if on == TEST { "test" } else { "validate" };
     if test.is_empty() {
         return Err(Error::TooLittle {
-            what: "the test window holds no decision".into(),
+            what: format!("the {name} window holds no decision"),
             help: "give it a larger share in [split], or loosen [decision] where".into(),
         });
     }
-    let fitted = bundle.fitted(plan, &data.actors, &bundle.manifest.judged)?;
-    let seen = timed(progress, &mut steps, "test decisions", test.len() as u64, || {
-        run(plan, data, &fitted, test, n_threads, progress)
+    let fitted = if on == TEST {
+        bundle.fitted(plan, &data.actors, &bundle.manifest.judged)?
+    } else {
+        bundle.with_stages(plan, &data.actors, &fit_sources(plan, data, windows.bounds[TRAIN], n_threads)?)?
+    };
+    let seen = timed(progress, &mut steps, &format!("{name} decisions"), test.len() as u64, || {
+        let of = Walk { plan, data, fitted: &fitted, decisions: &decisions, progress };
+        run(&of, &test, n_threads)
     });
-    let report = timed(progress, &mut steps, "intervals", 0, || judge(plan, seen));
+    let report = timed(progress, &mut steps, "intervals", 0, || judge(plan, &decisions, &test, seen));
     Ok(Report {
         system: plan.system.name.value.clone(),
         bundle: bundle.name.clone(),
-        split: windows.report(data, &decisions),
+        split: Split { judged: name.into(), ..windows.report(data, &decisions) },
         stages: bundle.manifest.stages.iter().map(stage_report).collect(),
         resources: Resources {
             seconds: progress.seconds() - begin,
@@ -81,69 +92,106 @@ fn stage_report(stage: &tamis_funnel::bundle::Stage) -> Stage {
 #[derive(Default)]
 struct Seen {
     index: Vec<usize>,
-    /// Rank of the positive in the funnel's order; none when it was no candidate.
-    ranks: Vec<Option<u32>>,
-    /// By source, then baseline.
-    alone: Vec<Vec<Option<u32>>>,
+    /// What is measured of the funnel, a row for each decision.
+    values: Vec<f32>,
+    /// Whether the right item was a candidate.
+    retrieved: Vec<f32>,
+    /// The same of each source, then baseline.
+    alone: Vec<Vec<f32>>,
     /// Traces.
     parts: Funnel,
     /// First stage's score and label of every candidate of some decisions.
     calibration: Vec<(f32, bool)>,
 }
 
-fn run(
-    plan: &Plan,
-    data: &Data,
-    fitted: &Fitted,
-    test: &[Decision],
-    n_threads: usize,
-    progress: &dyn Progress,
-) -> Vec<Seen> {
+/// What all threads look at.
+struct Walk<'a> {
+    plan: &'a Plan,
+    data: &'a Data,
+    fitted: &'a Fitted,
+    decisions: &'a Decisions,
+    progress: &'a dyn Progress,
+}
+
+fn run(of: &Walk<'_>, test: &[Decision], n_threads: usize) -> Vec<Seen> {
     std::thread::scope(|scope| {
         let shard = |t: usize| {
             let mine: Vec<(usize, Decision)> =
                 test.iter().copied().enumerate().filter(|(_, d)| d.user as usize % n_threads == t).collect();
-            move || walk(plan, data, fitted, &mine, progress)
+            move || walk(of, &mine)
         };
         let running: Vec<_> = (0..n_threads).map(|t| scope.spawn(shard(t))).collect();
         running.into_iter().map(|r| r.join().expect("an evaluation does not panic")).collect()
     })
 }
 
-fn walk(plan: &Plan, data: &Data, fitted: &Fitted, mine: &[(usize, Decision)], progress: &dyn Progress) -> Seen {
+fn walk(of: &Walk<'_>, mine: &[(usize, Decision)]) -> Seen {
+    let Walk { plan, data, fitted, decisions, progress } = of;
+    let yard = Yardstick::new(plan, decisions);
     let mut past = Past::new(plan, fitted);
     let mut baselines = Baselines::new(plan, &mut past);
     let mut replay = Replay::new(plan, &data.actors, &data.events);
     let mut desk = Desk::default();
-    let n_alone = plan.system.candidates.len() + baselines.n();
+    let n_sources = plan.system.candidates.len();
+    let n_alone = n_sources + baselines.n();
     let mut seen = Seen { alone: vec![Vec::new(); n_alone], parts: Funnel::new(parts(plan)), ..Seen::default() };
     let start = progress.seconds();
     let clock = || ((progress.seconds() - start) * 1e9) as u64;
     for (i, (index, decision)) in mine.iter().enumerate() {
         replay.until(decision.now, &mut past);
         let scene = Scene { plan, fitted, actors: &data.actors, past: &past, clock: &clock };
-        let request =
-            Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
-        let decided = decide(&scene, &request, &mut desk);
+        let decided = decide(&scene, &decisions.request(plan, data, decision), &mut desk);
+        let best = decisions.best(decision);
         seen.index.push(*index);
-        seen.ranks.push(rank_in(&decided, decision.item));
         seen.parts.took(u32::try_from(decided.nanos).unwrap_or(u32::MAX));
-        seen.parts.decision(&part_seen(&decided, &desk, decision.item));
-        for s in 0..plan.system.candidates.len() {
-            let rank = match desk.catalogue(s) {
-                [] => place(&desk.found[s], decision.item),
-                scores => rank_of(scores, decision.item, desk.excluded()),
-            };
-            seen.alone[s].push(rank);
+        if decisions.grades(decision).iter().any(|g| *g > 0.0) {
+            seen.parts.decision(&part_seen(&decided, &desk, best));
         }
-        baselines.ranks(&scene, decision, desk.excluded(), &mut seen.alone[plan.system.candidates.len()..]);
+        if decisions.lists {
+            listed(&yard, &decided, &desk, decision, &mut seen);
+            baselines.scores(&scene, decision, &desk.candidates.items, |b, scores| {
+                yard.of_list(decision, &desk.candidates.items, scores, &mut seen.alone[n_sources + b]);
+            });
+        } else {
+            let rank = rank_in(&decided, best);
+            yard.of_rank(decision, rank, &mut seen.values);
+            seen.retrieved.push(f32::from(rank.is_some()));
+            for s in 0..n_sources {
+                let rank = match desk.catalogue(s) {
+                    [] => place(&desk.found[s], best),
+                    scores => rank_of(scores, best, desk.excluded()),
+                };
+                yard.of_rank(decision, rank, &mut seen.alone[s]);
+            }
+            baselines.ranks(&scene, (decision, best), desk.excluded(), |b, rank| {
+                yard.of_rank(decision, rank, &mut seen.alone[n_sources + b]);
+            });
+        }
         if i % CALIBRATION_EVERY == 0 {
             let rung = decided.ladder.first().map_or(&[][..], |r| &r.order);
-            seen.calibration.extend(rung.iter().map(|s| (s.score, s.item == decision.item)));
+            let right = |item: u32| {
+                let at = decisions.items(decision).iter().position(|i| *i == item);
+                at.is_some_and(|at| decisions.grades(decision)[at] > 0.0)
+            };
+            seen.calibration.extend(rung.iter().map(|s| (s.score, right(s.item))));
         }
         progress.advance(1);
     }
     seen
+}
+
+/// Measures the funnel's order of a list, and each source's.
+fn listed(yard: &Yardstick<'_>, decided: &Decided, desk: &Desk, decision: &Decision, seen: &mut Seen) {
+    let items = &desk.candidates.items;
+    let order: Vec<f32> =
+        items.iter().map(|i| rank_in(decided, *i).map_or(f32::NEG_INFINITY, |r| -(r as f32))).collect();
+    yard.of_list(decision, items, &order, &mut seen.values);
+    seen.retrieved.push(1.0);
+    let n_sources = desk.found.len();
+    for s in 0..n_sources {
+        let scores: Vec<f32> = desk.candidates.scores.values.iter().skip(s).step_by(n_sources).copied().collect();
+        yard.of_list(decision, items, &scores, &mut seen.alone[s]);
+    }
 }
 
 fn place(list: &[Scored], item: u32) -> Option<u32> {
@@ -226,7 +274,7 @@ impl Baselines {
         let known = plan.system.candidates.iter().any(|p| p.kind == "neighbours");
         if let (false, Some((needs, source))) = (known, neighbours_source(plan)) {
             names.push("neighbours".into());
-            past.listeners.push((plan.system.decision.each, source));
+            past.listeners.push((plan.system.positive(), source));
             neighbours = Some((past.listeners.len() - 1, needs, Memo::default(), Vec::new()));
         }
         Self { names, scores: Vec::new(), neighbours }
@@ -236,14 +284,26 @@ impl Baselines {
         self.names.len()
     }
 
-    fn ranks(&mut self, scene: &Scene<'_>, decision: &Decision, excluded: &Mask, out: &mut [Vec<Option<u32>>]) {
+    /// Counts by item, popular then recent: zero for items past the end.
+    fn counts<'s>(scene: &Scene<'s>, user: u32) -> [&'s [f64]; 2] {
+        let [popular, recent, _] = tamis_funnel::plan::baseline_needs(&scene.plan.system);
+        [popular, recent].map(|need| scene.plan.features.answer(&need, user, &scene.past.state).counts())
+    }
+
+    /// Where each stands alone with its order of the whole catalogue.
+    fn ranks(
+        &mut self,
+        scene: &Scene<'_>,
+        (decision, item): (&Decision, u32),
+        excluded: &Mask,
+        mut each: impl FnMut(usize, Option<u32>),
+    ) {
         let n_items = scene.actors.tables[scene.plan.system.decision.item].len();
-        for (b, need) in tamis_funnel::plan::baseline_needs(&scene.plan.system).iter().take(2).enumerate() {
-            let counts = scene.plan.features.answer(need, decision.user, &scene.past.state).counts();
+        for (b, counts) in Self::counts(scene, decision.user).into_iter().enumerate() {
             self.scores.clear();
             self.scores.extend(counts.iter().take(n_items).map(|c| *c as f32));
             self.scores.resize(n_items, 0.0);
-            out[b].push(rank_of(&self.scores, decision.item, excluded));
+            each(b, rank_of(&self.scores, item, excluded));
         }
         if let Some((at, needs, memo, found)) = &mut self.neighbours {
             let answers: Vec<_> =
@@ -252,7 +312,27 @@ impl Baselines {
                 Ask { now: decision.now, user: decision.user, n_items, answers: &answers, user_vectors: &[], excluded };
             found.clear();
             scene.past.listeners[*at].1.candidates(&ask, n_items, memo, found);
-            out[2].push(place(found, decision.item));
+            each(2, place(found, item));
+        }
+    }
+
+    /// What each thinks of the items of a list.
+    fn scores(&mut self, scene: &Scene<'_>, decision: &Decision, items: &[u32], mut each: impl FnMut(usize, &[f32])) {
+        let n_items = scene.actors.tables[scene.plan.system.decision.item].len();
+        for (b, counts) in Self::counts(scene, decision.user).into_iter().enumerate() {
+            self.scores.clear();
+            self.scores.extend(items.iter().map(|i| counts.get(*i as usize).copied().unwrap_or(0.0) as f32));
+            each(b, &self.scores);
+        }
+        if let Some((at, needs, memo, _)) = &mut self.neighbours {
+            let answers: Vec<_> =
+                needs.iter().map(|n| scene.plan.features.answer(n, decision.user, &scene.past.state)).collect();
+            let (user, excluded) = (decision.user, &Mask::default());
+            let ask = Ask { now: decision.now, user, n_items, answers: &answers, user_vectors: &[], excluded };
+            self.scores.clear();
+            self.scores.resize(items.len(), f32::NAN);
+            scene.past.listeners[*at].1.score(&ask, items, memo, &mut self.scores);
+            each(2, &self.scores);
         }
     }
 }
@@ -261,7 +341,7 @@ impl Baselines {
 fn neighbours_source(plan: &Plan) -> Option<(Vec<Need>, Box<dyn Source>)> {
     let kind = find(plan.registries.sources, "neighbours")?;
     let span = plan.system.decision.span.clone();
-    let each = plan.system.events[plan.system.decision.each].name.value.clone();
+    let each = plan.system.events[plan.system.positive()].name.value.clone();
     let event = Spanned { value: ParamValue::Text(each), span: span.clone() };
     let part = Part {
         kind: "neighbours".into(),
@@ -275,19 +355,23 @@ fn neighbours_source(plan: &Plan) -> Option<(Vec<Need>, Box<dyn Source>)> {
 }
 
 /// Metrics, intervals and attribution of what all threads saw.
-fn judge(plan: &Plan, seen: Vec<Seen>) -> Report {
+fn judge(plan: &Plan, decisions: &Decisions, test: &[Decision], seen: Vec<Seen>) -> Report {
+    let yard = Yardstick::new(plan, decisions);
     let n: usize = seen.iter().map(|s| s.index.len()).sum();
-    let gather = |of: &dyn Fn(&Seen) -> &Vec<Option<u32>>| {
-        let mut all = vec![None; n];
+    let gather = |width: usize, of: &dyn Fn(&Seen) -> &Vec<f32>| {
+        let mut all = vec![0.0; n * width];
         for s in &seen {
-            s.index.iter().zip(of(s)).for_each(|(i, r)| all[*i] = *r);
+            for (i, row) in s.index.iter().zip(of(s).chunks_exact(width)) {
+                all[i * width..(i + 1) * width].copy_from_slice(row);
+            }
         }
         all
     };
     let seed = plan.system.seed;
-    let ranks = gather(&|s| &s.ranks);
-    let mut columns = single_relevant(&ranks);
-    columns.push(("candidate_recall".into(), ranks.iter().map(|r| f32::from(r.is_some())).collect()));
+    let mut columns = yard.columns(&gather(yard.width(), &|s| &s.values), test);
+    if !decisions.lists {
+        columns.push(("candidate_recall".into(), gather(1, &|s| &s.retrieved)));
+    }
     let mut names: Vec<String> = plan.source_names();
     let n_alone = seen.first().map_or(0, |s| s.alone.len());
     for extra in ["popular", "recent", "neighbours"].into_iter().take(n_alone - names.len()) {
@@ -295,8 +379,8 @@ fn judge(plan: &Plan, seen: Vec<Seen>) -> Report {
         names.push(if taken { format!("{extra} (baseline)") } else { extra.to_string() });
     }
     let baselines = names.into_iter().enumerate().map(|(b, name)| {
-        let alone = gather(&|s| &s.alone[b]);
-        (name, mean_intervals(&single_relevant(&alone), seed))
+        let alone = yard.columns(&gather(yard.width(), &|s| &s.alone[b]), test);
+        (name, mean_intervals(&alone, seed))
     });
     let baselines = baselines.collect();
     let mut parts = Funnel::new(self::parts(plan));

@@ -2,9 +2,9 @@
 
 use crate::data::Data;
 use crate::progress::Progress;
-use crate::windows::Decision;
+use crate::decisions::{Decision, Decisions};
 use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
-use tamis_funnel::{Desk, Fitted, Past, Plan, Replay, Request};
+use tamis_funnel::{Desk, Fitted, Past, Plan, Replay};
 use tamis_spec::mix::{GOLDEN, mix};
 
 /// Labelled rows of one stage, those of one decision one after the other.
@@ -28,6 +28,8 @@ pub struct Collect<'a> {
     pub plan: &'a Plan,
     /// The log.
     pub data: &'a Data,
+    /// Items and grades of decisions.
+    pub decisions: &'a Decisions,
     /// Sources as frozen for these windows, and the stages before this one.
     pub fitted: &'a Fitted,
     /// The stage whose rows are wanted.
@@ -97,38 +99,39 @@ type Labelled = (Vec<f32>, Vec<f32>, Vec<f32>);
 
 fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize, desk: &mut Desk) -> Labelled {
     let scene = Scene { plan: of.plan, fitted: of.fitted, actors: &of.data.actors, past, clock: &|| 0 };
-    let request =
-        Request { now: decision.now, user: decision.user, limit: usize::MAX, given: None, budget_ns: u64::MAX };
+    let request = of.decisions.request(of.plan, of.data, decision);
     let mut decided = Decided::default();
     retrieve(&scene, &request, desk, 0, &mut decided);
     desk.restart();
     for stage in 0..of.stage {
         score(&scene, &request, desk, (stage, 0), &mut decided);
     }
-    if desk.items().binary_search(&decision.item).is_err() {
+    let listed = of.decisions.items(decision).iter().zip(of.decisions.grades(decision));
+    let mut right: Vec<(u32, f32)> = listed.filter(|(_, g)| **g > 0.0).map(|(item, grade)| (*item, *grade)).collect();
+    right.sort_unstable_by_key(|(item, _)| *item);
+    let grade = |item: u32| right.binary_search_by_key(&item, |(i, _)| *i).map_or(0.0, |at| right[at].1);
+    let n_right = desk.items().iter().filter(|i| grade(**i) > 0.0).count();
+    if n_right == 0 && !of.decisions.lists {
         return Default::default();
     }
-    let n_negatives = desk.items().len() - 1;
+    let n_negatives = desk.items().len() - n_right;
     let mut weight = 1.0;
     if n_negatives > negatives {
         let seed = of.plan.system.seed ^ mix(decision.now as u64 ^ u64::from(decision.user) << 32);
-        let drawn = draw(desk.items(), decision.item, negatives, seed);
+        let drawn = draw(desk.items().iter().copied().filter(|i| grade(*i) == 0.0), negatives, seed);
         weight = n_negatives as f32 / negatives as f32;
-        desk.narrow(|item| item == decision.item || drawn.binary_search(&item).is_ok());
+        desk.narrow(|item| grade(item) > 0.0 || drawn.binary_search(&item).is_ok());
     }
     stage_rows(&scene, &request, desk, of.stage);
-    let labels: Vec<f32> = desk.items().iter().map(|i| f32::from(*i == decision.item)).collect();
+    let labels: Vec<f32> = desk.items().iter().map(|i| grade(*i)).collect();
     let weights = labels.iter().map(|l| if *l > 0.0 { 1.0 } else { weight }).collect();
     (desk.rows[of.stage].values.clone(), labels, weights)
 }
 
-/// `n` of the items beside the positive, ascending: those with the smallest hashes, so that the draw depends on the seed alone.
-fn draw(items: &[u32], positive: u32, n: usize, seed: u64) -> Vec<u32> {
-    let mut hashed: Vec<(u64, u32)> = items
-        .iter()
-        .filter(|i| **i != positive)
-        .map(|i| (mix(seed ^ u64::from(*i).wrapping_mul(GOLDEN)), *i))
-        .collect();
+/// `n` of the items, ascending: those with the smallest hashes, so that the draw depends on the seed alone.
+fn draw(items: impl Iterator<Item = u32>, n: usize, seed: u64) -> Vec<u32> {
+    let mut hashed: Vec<(u64, u32)> =
+        items.map(|i| (mix(seed ^ u64::from(i).wrapping_mul(GOLDEN)), i)).collect();
     if n > 0 && n < hashed.len() {
         hashed.select_nth_unstable(n - 1);
     }
@@ -157,16 +160,17 @@ mod tests {
     #[test]
     fn a_draw_leaves_the_positive_out_and_depends_on_the_seed_alone() {
         let items: Vec<u32> = (0..100).collect();
-        let drawn = draw(&items, 7, 20, 1);
+        let draw = |seed| super::draw(items.iter().copied().filter(|i| *i != 7), 20, seed);
+        let drawn = draw(1);
         assert_eq!(drawn.len(), 20);
         assert!(!drawn.contains(&7) && drawn.is_sorted());
-        assert_eq!(drawn, draw(&items, 7, 20, 1));
-        assert_ne!(drawn, draw(&items, 7, 20, 2));
+        assert_eq!(drawn, draw(1));
+        assert_ne!(drawn, draw(2));
     }
 
     #[test]
     fn a_sample_keeps_the_order_and_is_whole_when_there_are_few() {
-        let all: Vec<Decision> = (0..50).map(|i| Decision { now: i, user: 0, item: 0 }).collect();
+        let all: Vec<Decision> = (0..50).map(|i| Decision { now: i, user: 0, row: 0, start: 0, len: 0 }).collect();
         assert_eq!(sample(&all, 80, 0), all);
         let some = sample(&all, 10, 0);
         assert_eq!(some.len(), 10);

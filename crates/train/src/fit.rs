@@ -5,7 +5,8 @@ use crate::data::Data;
 use crate::error::Error;
 use crate::examples::{Collect, Rows, collect, sample};
 use crate::progress::{Progress, timed};
-use crate::windows::{self, Decision, TRAIN, VALIDATE, Windows};
+use crate::decisions::{self, Decision, Decisions};
+use crate::windows::{self, TRAIN, VALIDATE, Windows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tamis_features::plan::Column;
@@ -29,8 +30,8 @@ pub struct Trained {
 /// Trains a system on what is known. Same data and file: same contents, on any number of threads.
 pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress) -> Result<Trained, Error> {
     let mut steps = Vec::new();
-    let windows = windows::cut(plan, data)?;
-    let decisions = timed(progress, &mut steps, "decisions", 0, || windows::decisions(plan, data));
+    let decisions = timed(progress, &mut steps, "decisions", 0, || decisions::decisions(plan, data));
+    let windows = windows::cut(plan, data, &decisions)?;
     let (for_train, for_validate) = chosen(plan, &windows, &decisions)?;
     let early = timed(progress, &mut steps, "sources for the train window", 0, || {
         fit_sources(plan, data, windows.bounds[TRAIN], n_threads)
@@ -40,7 +41,8 @@ pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress
     let mut stages = Vec::new();
     for (s, part) in plan.system.stages.iter().enumerate() {
         let name = &part.name.value;
-        let of = Collect { plan, data, fitted: &fitted, stage: s, negatives: plan.system.train.negatives, n_threads };
+        let negatives = plan.system.train.negatives;
+        let of = Collect { plan, data, decisions: &decisions, fitted: &fitted, stage: s, negatives, n_threads };
         let mine = sample(&for_train, part.params.count("decisions").unwrap_or(usize::MAX), plan.system.seed ^ 2);
         let total = (mine.len() + for_validate.len()) as u64;
         let (mut a, mut b) = timed(progress, &mut steps, &format!("examples for {name}"), total, || {
@@ -82,16 +84,16 @@ pub fn train(plan: &Plan, data: &Data, n_threads: usize, progress: &dyn Progress
     Ok(Trained { contents, steps })
 }
 
-fn chosen(plan: &Plan, windows: &Windows, decisions: &[Decision]) -> Result<(Vec<Decision>, Vec<Decision>), Error> {
+fn chosen(plan: &Plan, windows: &Windows, decisions: &Decisions) -> Result<(Vec<Decision>, Vec<Decision>), Error> {
     let seed = plan.system.seed;
-    let train = sample(windows.of(TRAIN, decisions), plan.system.train.decisions, seed);
-    let validate = sample(windows.of(VALIDATE, decisions), plan.system.train.validate_decisions, seed ^ 1);
+    let train = sample(&windows.of(TRAIN, decisions), plan.system.train.decisions, seed);
+    let validate = sample(&windows.of(VALIDATE, decisions), plan.system.train.validate_decisions, seed ^ 1);
     for (name, found) in [("train", &train), ("validate", &validate)] {
         if found.is_empty() {
             return Err(Error::TooLittle {
                 what: format!(
-                    "the {name} window holds no decision (each `{}`)",
-                    plan.system.events[plan.system.decision.each].name.value
+                    "the {name} window holds no decision (of `{}`)",
+                    plan.system.events[plan.system.decision.event].name.value
                 ),
                 help: "give the window a larger share in [split], or loosen [decision] where".into(),
             });
@@ -140,7 +142,7 @@ pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Resu
 fn pairs_before(plan: &Plan, data: &Data, event: usize, cut: i64) -> Pairs {
     let system = &plan.system;
     let base = system.base(event);
-    let roles = (system.role_of(event, system.decision.user), system.role_of(event, system.decision.item));
+    let roles = (system.user_role(event), system.item_role(event));
     let (Some(user), Some(item)) = roles else { return Pairs::default() };
     let columns = &data.events.kinds[base];
     let mut pairs = Pairs::default();

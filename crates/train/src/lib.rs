@@ -1,10 +1,12 @@
 //! Training: log to decisions to examples to models to a judged bundle.
 
 pub mod data;
+pub mod decisions;
 pub mod error;
 pub mod evaluate;
 pub mod examples;
 pub mod fit;
+pub mod judge;
 pub mod progress;
 pub mod windows;
 
@@ -13,7 +15,8 @@ pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::{Trained, train};
 pub use progress::Progress;
-pub use windows::{Decision, Windows};
+pub use decisions::{Decision, Decisions};
+pub use windows::Windows;
 
 #[cfg(test)]
 mod tests;

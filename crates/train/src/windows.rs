@@ -1,14 +1,12 @@
 //! The split by time, and the decisions in each window.
 
 use crate::data::Data;
+use crate::decisions::{Decision, Decisions};
 use crate::error::Error;
 use std::collections::HashSet;
-use tamis_features::State;
-use tamis_features::plan::{Moment, Reader};
-use tamis_features::state::{Buffers, fold};
 use tamis_funnel::Plan;
 use tamis_observe::report::{Split, Window};
-use tamis_spec::MISSING;
+use tamis_spec::system::SplitOf;
 use tamis_spec::time::format_time;
 
 /// Where windows begin and end: a window holds what became known at its start or later and before its end, ms.
@@ -18,17 +16,8 @@ pub struct Windows {
     pub bounds: [i64; 5],
     /// Events in each.
     pub n_events: [u64; 4],
-}
-
-/// One decision: at a moment, for somebody, with one item that turned out right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// ms; the past is what became known before.
-    pub now: i64,
-    /// Dense index.
-    pub user: u32,
-    /// Dense index of the positive.
-    pub item: u32,
+    /// Of its decisions, each so-many-th counts.
+    pub every: [usize; 4],
 }
 
 /// Windows of a system file, by their place in [`Windows::bounds`].
@@ -40,8 +29,9 @@ pub const VALIDATE: usize = 2;
 /// See [`SOURCES`].
 pub const TEST: usize = 3;
 
-/// Cuts the log by its shares. A boundary at event ⌊share · n⌋ moves back to the first event of its moment, so that no moment is split.
-pub fn cut(plan: &Plan, data: &Data) -> Result<Windows, Error> {
+/// Cuts the log by its shares. A boundary at event, or decision, ⌊share · n⌋ moves back to the first event of its moment, so that
+/// no moment is split.
+pub fn cut(plan: &Plan, data: &Data, decisions: &Decisions) -> Result<Windows, Error> {
     let known: Vec<i64> = data.events.iter().map(|at| data.events.known(at)).collect();
     let (Some(first), Some(last)) = (known.first(), known.last()) else {
         return Err(Error::TooLittle {
@@ -50,93 +40,38 @@ pub fn cut(plan: &Plan, data: &Data) -> Result<Windows, Error> {
         });
     };
     let split = &plan.system.split;
+    let moments: Vec<i64> = match split.of {
+        SplitOf::Events => known.clone(),
+        SplitOf::Decisions => decisions.all.iter().map(|d| d.now).collect(),
+    };
+    let Some(end) = moments.len().checked_sub(1) else { return Err(no_decision(plan)) };
     let shares = [split.sources, split.sources + split.train, split.sources + split.train + split.validate];
-    let at = |share: f64| known[((share + 1e-12) * known.len() as f64).floor().min(known.len() as f64 - 1.0) as usize];
+    let at = |share: f64| moments[(((share + 1e-12) * moments.len() as f64).floor() as usize).min(end)];
     let bounds = [*first, at(shares[0]), at(shares[1]), at(shares[2]), last + 1];
     let before = |t: i64| known.partition_point(|k| *k < t) as u64;
     let n_events = std::array::from_fn(|w| before(bounds[w + 1]) - before(bounds[w]));
-    Ok(Windows { bounds, n_events })
+    let every = [1, split.every[0], split.every[1], split.every[2]];
+    Ok(Windows { bounds, n_events, every })
 }
 
-/// All decisions that fulfil `[decision] where`, in the order of the log.
-pub fn decisions(plan: &Plan, data: &Data) -> Vec<Decision> {
-    let system = &plan.system;
-    let each = system.decision.each;
-    let base = system.base(each);
-    let role = |actor: usize| system.role_of(each, actor).expect("the reader checked the decision's roles");
-    let (user, item) = (role(system.decision.user), role(system.decision.item));
-    let columns = &data.events.kinds[base];
-    let rows = plan.features.occurrences(each, base, &data.actors, &data.events);
-    let all = rows.into_iter().map(|row| Decision {
-        now: columns.known[row as usize],
-        user: columns.actors[user][row as usize],
-        item: columns.actors[item][row as usize],
-    });
-    let all: Vec<Decision> = all.filter(|d| d.user != MISSING && d.item != MISSING).collect();
-    if plan.features.condition.is_none() {
-        return all;
+fn no_decision(plan: &Plan) -> Error {
+    let event = &plan.system.events[plan.system.decision.event].name.value;
+    Error::TooLittle {
+        what: format!("the log holds no decision: `{event}` never happened, or [decision] where never held"),
+        help: "check the file behind it, or send events to /v1/events".into(),
     }
-    fulfilled(plan, data, all)
-}
-
-/// Those for which the condition holds at their moment: a replay of the cells alone.
-fn fulfilled(plan: &Plan, data: &Data, all: Vec<Decision>) -> Vec<Decision> {
-    let mut state = State::new(&plan.features.cells);
-    let (mut buffers, mut reader) = (Buffers::default(), Reader::default());
-    let mut next = vec![0usize; data.events.kinds.len()];
-    let mut order = data.events.order.iter().peekable();
-    let mut out = Vec::new();
-    for d in all {
-        while let Some(event) = order.peek().map(|e| **e as usize) {
-            let known = &data.events.kinds[event].known;
-            let start = next[event];
-            let mut end = start;
-            while order.peek().is_some_and(|e| **e as usize == event) && known[end] < d.now {
-                order.next();
-                end += 1;
-            }
-            if end == start {
-                break;
-            }
-            fold(
-                &plan.features.cells,
-                &data.actors,
-                &mut state,
-                (&data.events, event, start..end),
-                &mut buffers,
-                &mut |_, _, _, _| {},
-            );
-            next[event] = end;
-        }
-        state.advance(d.now);
-        let moment = Moment {
-            now: d.now,
-            user: d.user,
-            items: &[],
-            actors: &data.actors,
-            state: &state,
-            source_scores: None,
-            source_ranks: None,
-            stage_scores: &[],
-            user_vectors: &[],
-            item_vectors: &[],
-        };
-        if plan.features.counts(&moment, &mut reader) {
-            out.push(d);
-        }
-    }
-    out
 }
 
 impl Windows {
-    /// The decisions of a window.
-    pub fn of<'d>(&self, window: usize, decisions: &'d [Decision]) -> &'d [Decision] {
-        let at = |t: i64| decisions.partition_point(|d| d.now < t);
-        &decisions[at(self.bounds[window])..at(self.bounds[window + 1])]
+    /// The decisions of a window that count.
+    pub fn of(&self, window: usize, decisions: &Decisions) -> Vec<Decision> {
+        let at = |t: i64| decisions.all.partition_point(|d| d.now < t);
+        let mine = &decisions.all[at(self.bounds[window])..at(self.bounds[window + 1])];
+        mine.iter().step_by(self.every[window]).copied().collect()
     }
 
     /// As the report tells it.
-    pub fn report(&self, data: &Data, decisions: &[Decision]) -> Split {
+    pub fn report(&self, data: &Data, decisions: &Decisions) -> Split {
         let known: Vec<i64> = data.events.iter().map(|at| data.events.known(at)).collect();
         let window = |w: usize| {
             let mine = self.of(w, decisions);
@@ -153,6 +88,7 @@ impl Windows {
         };
         Split {
             kind: "time".into(),
+            judged: "test".into(),
             sources: window(SOURCES),
             train: window(TRAIN),
             validate: window(VALIDATE),

@@ -1,6 +1,8 @@
-//! `length`: how long a text is.
+//! `length`: how long a text is, or how many tags there are.
 
-use crate::function::{Function, Node};
+use crate::call;
+use crate::eval::{At, Numbers, Sets};
+use crate::function::{Eval, Function, Node, Ty};
 use crate::names::Cx;
 use crate::operators::of_text;
 use tamis_spec::diagnostic::Diagnostic;
@@ -9,7 +11,7 @@ use tamis_spec::kind::Kind;
 
 pub(super) const KIND: Kind<dyn Function> = Kind {
     name: "length",
-    about: "The characters of a text; missing when there is none.",
+    about: "The characters of a text, missing when there is none; of tags, how many there are.",
     example: "length(movie.title)",
     params: &[],
     it: &Length,
@@ -18,6 +20,21 @@ pub(super) const KIND: Kind<dyn Function> = Kind {
 struct Length;
 impl Function for Length {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
+        if let [first] = &call.args[..]
+            && let Ok(Node { ty: Ty::Tags, per, eval: Eval::Sets(sets) }) = cx.node(first)
+        {
+            call::shape(call, 1, &[], false)?;
+            return Ok(Node::number(per, Size(sets)));
+        }
         of_text(call, 1, cx, |text| text.chars().count() as f32)
+    }
+}
+
+struct Size(Box<dyn Sets>);
+impl Numbers for Size {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        for (row, o) in out.iter_mut().enumerate() {
+            *o = at.scratch.set(|buffer| self.0.set(at, row, buffer).ids.len()) as f32;
+        }
     }
 }

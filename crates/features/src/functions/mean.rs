@@ -21,10 +21,9 @@ struct Mean;
 impl Function for Mean {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 1, &["by", "within", "half_life", "last"], true)?;
-        let of = aggregate::read(call, &call.args[0], cx)?;
         match call::count(call, "last", 1, LATEST_MAX)? {
-            Some(n) => latest(&of, n, call, cx),
-            None => ratio(&of, call, cx),
+            Some(n) => latest(&aggregate::read(call, &call.args[0], cx)?, n, call, cx),
+            None => ratio(&aggregate::read_pooled(call, &call.args[0], cx)?, call, cx),
         }
     }
 }
@@ -48,9 +47,9 @@ fn ratio(of: &Aggregate<'_>, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagn
     let sum = of.cell(what, Value::Number(&call.args[0]), cx)?;
     let present = one_where_present(&call.args[0]);
     let met = of.cell(what, Value::Number(&present), cx)?;
-    Ok(of.node(sum, cx, move |state, sum, key, now| {
-        let n = state.sum(met, key, now);
-        if n > 0.0 { (state.sum(sum, key, now) / n) as f32 } else { f32::NAN }
+    Ok(of.pooled(sum, cx, move |state, sum, keys, now| {
+        let n = state.sum_of(met, keys, now);
+        if n > 0.0 { (state.sum_of(sum, keys, now) / n) as f32 } else { f32::NAN }
     }))
 }
 

@@ -31,9 +31,9 @@ impl Function for Rate {
         let what = aggregate::window(call)?;
         let prior = call::number(call, "prior", 0.0, 1e9)?.unwrap_or(0.0);
         let expected = call::number(call, "expected", 0.0, 1e9)?;
-        let of = aggregate::read(call, above, cx)?;
+        let of = aggregate::read_pooled(call, above, cx)?;
         let met = of.cell(what, Value::Nothing, cx)?;
-        let per = aggregate::read(call, below, cx)?;
+        let per = aggregate::read_pooled(call, below, cx)?;
         let base = per.cell(what, Value::Nothing, cx)?;
         let all = match (prior > 0.0, expected) {
             (true, None) => {
@@ -46,10 +46,10 @@ impl Function for Rate {
             let n = state.sum(below, EVERYTHING, now);
             if n > 0.0 { state.sum(above, EVERYTHING, now) / n } else { 0.0 }
         };
-        Ok(of.node(met, cx, move |state, met, key, now| {
-            let n = state.sum(base, key, now) + prior;
+        Ok(of.pooled(met, cx, move |state, met, keys, now| {
+            let n = state.sum_of(base, keys, now) + prior;
             let expected = all.map_or_else(|| expected.unwrap_or(0.0), |all| together(state, all, now));
-            if n > 0.0 { ((state.sum(met, key, now) + prior * expected) / n) as f32 } else { f32::NAN }
+            if n > 0.0 { ((state.sum_of(met, keys, now) + prior * expected) / n) as f32 } else { f32::NAN }
         }))
     }
 }

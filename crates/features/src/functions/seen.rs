@@ -21,10 +21,10 @@ struct Seen;
 impl Function for Seen {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 1, &["by", "within"], true)?;
-        let of = aggregate::read(call, &call.args[0], cx)?;
+        let of = aggregate::read_pooled(call, &call.args[0], cx)?;
         aggregate::event_alone(call, cx)?;
         let cell = of.cell(aggregate::window(call)?, Value::Nothing, cx)?;
-        let node = of.node(cell, cx, |state, cell, key, now| f32::from(state.sum(cell, key, now) > 0.0));
+        let node = of.pooled(cell, cx, |state, cell, keys, now| f32::from(state.sum_of(cell, keys, now) > 0.0));
         Ok(Node { ty: Ty::Bool, ..node })
     }
 }

@@ -21,8 +21,8 @@ struct Sum;
 impl Function for Sum {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 1, &["by", "within", "half_life"], true)?;
-        let of = aggregate::read(call, &call.args[0], cx)?;
+        let of = aggregate::read_pooled(call, &call.args[0], cx)?;
         let cell = of.cell(aggregate::window(call)?, Value::Number(&call.args[0]), cx)?;
-        Ok(of.node(cell, cx, sum_reader()))
+        Ok(of.pooled(cell, cx, sum_reader()))
     }
 }

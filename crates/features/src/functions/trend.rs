@@ -23,7 +23,7 @@ struct Trend;
 impl Function for Trend {
     fn read(&self, call: &Call, cx: &mut Cx<'_>) -> Result<Node, Diagnostic> {
         call::shape(call, 1, &["by", "short", "long"], true)?;
-        let of = aggregate::read(call, &call.args[0], cx)?;
+        let of = aggregate::read_pooled(call, &call.args[0], cx)?;
         aggregate::event_alone(call, cx)?;
         let short_ms = call::duration_ms(call, "short")?.unwrap_or(DAY_MS);
         let long_ms = call::duration_ms(call, "long")?.unwrap_or(7 * DAY_MS);
@@ -35,8 +35,8 @@ impl Function for Trend {
         let short = of.cell(What::Window { within_ms: short_ms }, Value::Nothing, cx)?;
         let long = of.cell(What::Window { within_ms: long_ms }, Value::Nothing, cx)?;
         let share = short_ms as f64 / long_ms as f64;
-        Ok(of.node(short, cx, move |state, short, key, now| {
-            let (short, long) = (state.sum(short, key, now), state.sum(long, key, now));
+        Ok(of.pooled(short, cx, move |state, short, keys, now| {
+            let (short, long) = (state.sum_of(short, keys, now), state.sum_of(long, keys, now));
             ((short + share) / share / (long + 1.0)).ln() as f32
         }))
     }

@@ -1,7 +1,7 @@
 //! The one fold: events of one kind, a stretch at a time. What is read of the events is computed over the whole stretch, then each
 //! cell takes it in, in the order of the log.
 
-use super::{Cell, CellSpec, Cells, EventReads, LIST_SLACK, Space, State, What};
+use super::{Cell, CellSpec, Cells, EventReads, LIST_SLACK, Space, State, What, keys_of};
 use crate::eval::{At, Scratch, SetBuffer, Slot};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -25,6 +25,8 @@ pub struct Buffers {
     numbers: Vec<Vec<f32>>,
     ids: Vec<Vec<u32>>,
     keys: Vec<Vec<u32>>,
+    /// Where the keys of each row end, for keys that are sets; else empty.
+    ends: Vec<Vec<u32>>,
     n_keys: Vec<usize>,
 }
 
@@ -68,12 +70,12 @@ fn stretch(
     buffers.set = set;
     for ring in state.rings.iter_mut().filter(|r| r.event == event) {
         ring.windows.iter().for_each(|w| state.cells[w.cell].grow(buffers.n_keys[ring.key]));
-        for row in counted(ring.key, ring.filter, buffers) {
+        for_counted((ring.key, ring.filter), buffers, |row, key| {
             let value = ring.value.map_or(1.0, |v| buffers.numbers[v][row]);
             if !value.is_nan() {
-                ring.push(times[row], buffers.keys[ring.key][row], value, &mut state.cells);
+                ring.push(times[row], key, value, &mut state.cells);
             }
-        }
+        });
     }
     buffers.scratch = scratch;
 }
@@ -95,6 +97,7 @@ pub(crate) fn at_events<'a>(
         event_start: rows.start,
         state: None,
         keys: &[],
+        ends: &[],
         source_scores: None,
         source_ranks: None,
         stage_scores: &[],
@@ -111,16 +114,15 @@ impl Buffers {
         columns(&mut self.filters, reads.filters.len(), n, 0.0, |i, out| reads.filters[i].1.numbers(at, out));
         columns(&mut self.numbers, reads.numbers.len(), n, 0.0, |i, out| reads.numbers[i].1.numbers(at, out));
         columns(&mut self.ids, reads.ids.len(), n, MISSING, |i, out| reads.ids[i].1.ids(at, out));
-        columns(&mut self.keys, reads.keys.len(), n, MISSING, |i, out| {
-            let (space, parts) = &reads.keys[i];
-            parts[0].ids(at, out);
-            if let (Some(second), Some(space)) = (parts.get(1), spaces.get_mut(*space)) {
-                at.scratch.ids(n, |b| {
-                    second.ids(at, b);
-                    out.iter_mut().zip(b).for_each(|(a, b)| *a = space.intern(*a, *b));
-                });
+        self.keys.resize_with(reads.keys.len().max(self.keys.len()), Vec::new);
+        self.ends.resize_with(self.keys.len(), Vec::new);
+        for ((space, _, parts), (keys, ends)) in reads.keys.iter().zip(self.keys.iter_mut().zip(&mut self.ends)) {
+            let space = spaces.get_mut(*space);
+            match space {
+                Some(space) => keys_of(parts, at, |a, b| space.intern(a, b), keys, ends),
+                None => keys_of(parts, at, |a, _| a, keys, ends),
             }
-        });
+        }
         self.n_keys.clear();
         let highest = |keys: &Vec<u32>| keys.iter().filter(|k| **k != MISSING).max().map_or(0, |k| *k as usize + 1);
         self.n_keys.extend(self.keys.iter().map(highest));
@@ -138,11 +140,25 @@ fn columns<T: Copy>(to: &mut Vec<Vec<T>>, count: usize, n: usize, empty: T, mut 
     }
 }
 
-/// The rows of a stretch that have the key and pass the filter.
-fn counted(key: usize, filter: Option<usize>, buffers: &Buffers) -> impl Iterator<Item = usize> + '_ {
-    let keys = &buffers.keys[key];
+/// Calls `f` with every row of a stretch that passes the filter, and with each of its keys.
+#[inline]
+fn for_counted((key, filter): (usize, Option<usize>), buffers: &Buffers, mut f: impl FnMut(usize, u32)) {
+    let (keys, ends) = (&buffers.keys[key], &buffers.ends[key]);
     let keep = filter.map(|f| &buffers.filters[f]);
-    (0..keys.len()).filter(move |row| keys[*row] != MISSING && keep.is_none_or(|k| k[*row] != 0.0 && !k[*row].is_nan()))
+    let counts = |row: usize| keep.is_none_or(|k| k[row] != 0.0 && !k[row].is_nan());
+    if ends.is_empty() {
+        for (row, key) in keys.iter().enumerate().filter(|(row, key)| **key != MISSING && counts(*row)) {
+            f(row, *key);
+        }
+        return;
+    }
+    let mut start = 0;
+    for (row, end) in ends.iter().enumerate() {
+        if counts(row) {
+            keys[start..*end as usize].iter().for_each(|key| f(row, *key));
+        }
+        start = *end as usize;
+    }
 }
 
 fn take_in(
@@ -152,46 +168,52 @@ fn take_in(
     (buffers, set): (&Buffers, &mut SetBuffer),
     folded: Folded<'_>,
 ) {
-    let keys = &buffers.keys[spec.key];
-    let rows = counted(spec.key, spec.filter, buffers);
+    let rows = (spec.key, spec.filter);
     match spec.what {
         What::Window { .. } => {}
         What::Total | What::Decay { .. } | What::LastNumber | What::Latest { .. } | What::Extreme { .. } => {
             let values = spec.value.map(|v| &buffers.numbers[v]);
-            for row in rows {
+            for_counted(rows, buffers, |row, key| {
                 let value = values.map_or(1.0, |v| v[row]);
                 if !value.is_nan() {
-                    cell.add_number(keys[row] as usize, value, times[row]);
+                    cell.add_number(key as usize, value, times[row]);
                 }
-            }
+            });
         }
-        What::LastTime | What::FirstTime => rows.for_each(|row| cell.add_time(keys[row] as usize, times[row])),
+        What::LastTime | What::FirstTime => {
+            for_counted(rows, buffers, |row, key| cell.add_time(key as usize, times[row]));
+        }
         What::Distinct { .. } | What::Sketch { .. } => {
             let of = &buffers.ids[spec.value.expect("a count of different things takes ids")];
-            for row in rows.filter(|row| of[*row] != MISSING) {
-                cell.add_id(keys[row] as usize, of[row], times[row]);
-            }
+            for_counted(rows, buffers, |row, key| {
+                if of[row] != MISSING {
+                    cell.add_id(key as usize, of[row], times[row]);
+                }
+            });
         }
         What::Histogram { .. } => {
             let of = &reads.sets[spec.value.expect("a histogram takes a set")].1;
-            for row in rows {
+            for_counted(rows, buffers, |row, key| {
                 set.clear();
-                cell.add_set(keys[row] as usize, &of.set(at, row, set), times[row]);
-            }
+                cell.add_set(key as usize, &of.set(at, row, set), times[row]);
+            });
         }
         What::List { keep } => {
             let of = &buffers.ids[spec.value.expect("a list takes actors")];
             let Cell::Lists { rows: lists, .. } = cell else { return };
-            for row in rows.filter(|row| of[*row] != MISSING) {
-                let list = &mut lists[keys[row] as usize];
+            for_counted(rows, buffers, |row, key| {
+                if of[row] == MISSING {
+                    return;
+                }
+                let list = &mut lists[key as usize];
                 let visit = Visit { item: of[row], time: times[row] };
-                folded(i, keys[row], &list[list.len().saturating_sub(keep)..], visit);
+                folded(i, key, &list[list.len().saturating_sub(keep)..], visit);
                 // Room for more than is asked for lets many go at once, so that the bound costs O(1) a visit; readers take the end.
                 if list.len() == keep * LIST_SLACK {
                     list.drain(..keep * (LIST_SLACK - 1));
                 }
                 list.push(visit);
-            }
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Key spaces: what a cell's keys are. One actor or category is its own dense index; pairs are interned to dense indices.
 
-use crate::eval::Ids;
+use super::keys::KeyPart;
 use crate::function::{Per, Ty};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -16,7 +16,7 @@ pub struct SpaceSpec {
     /// Types of its parts.
     pub tys: Vec<Ty>,
     /// Its one or two parts.
-    pub parts: Vec<Box<dyn Ids>>,
+    pub parts: Vec<KeyPart>,
 }
 
 /// The keys that were met.

@@ -128,6 +128,7 @@ fn replayed(system: &System, plan: &FeaturePlan, world: &World, asked: &[(i64, u
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            request: None,
         };
         let mut rows = Matrix::default();
         plan.rows(&which, &moment, &mut reader, &mut rows);

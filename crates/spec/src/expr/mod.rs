@@ -116,6 +116,22 @@ pub fn parse(text: &str, offset: usize) -> Result<Expr, Diagnostic> {
     parse::parse(text, offset)
 }
 
+/// What `[label]` says: an event or a number of it, how soon, and which of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// `click`, `purchase.price`.
+    pub of: Expr,
+    /// `within 30m`: milliseconds.
+    pub within_ms: Option<i64>,
+    /// `where dwell >= 30`.
+    pub condition: Option<Expr>,
+}
+
+/// Reads an outcome; `offset` as in [`parse`].
+pub fn parse_outcome(text: &str, offset: usize) -> Result<Outcome, Diagnostic> {
+    parse::outcome(text, offset)
+}
+
 impl Expr {
     /// Calls `f` on this expression and on everything in it, parents first.
     pub fn walk<'a>(&'a self, f: &mut impl FnMut(&'a Expr)) {

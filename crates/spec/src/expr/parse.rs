@@ -1,7 +1,7 @@
 //! Tokens to a tree. Loosest first: `if`, `or`, `and`, `not`, comparisons, sums, products, `-`, calls and paths.
 
 use super::lex::{Token, tokens};
-use super::{Binary, Call, Expr, Node, Unary};
+use super::{Binary, Call, Expr, Node, Outcome, Unary};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Expressions nest at most so deep.
@@ -20,6 +20,26 @@ pub(super) fn parse(text: &str, offset: usize) -> Result<Expr, Diagnostic> {
     match p.tokens.get(p.next) {
         None => Ok(expr),
         Some(_) => Err(p.unexpected("the end of the expression or an operator")),
+    }
+}
+
+pub(super) fn outcome(text: &str, offset: usize) -> Result<Outcome, Diagnostic> {
+    let mut p = Parser { tokens: tokens(text, offset)?, next: 0, end: offset + text.len(), depth: 0 };
+    let mut out = Outcome { of: p.sum()?, within_ms: None, condition: None };
+    loop {
+        if out.within_ms.is_none() && p.word("within") {
+            let Some((Token::Duration(ms), _)) = p.tokens.get(p.next).cloned() else {
+                return Err(p.unexpected("a time span such as 30m"));
+            };
+            p.next += 1;
+            out.within_ms = Some(ms);
+        } else if out.condition.is_none() && p.word("where") {
+            out.condition = Some(p.expr()?);
+        } else if p.next == p.tokens.len() {
+            return Ok(out);
+        } else {
+            return Err(p.unexpected("`within`, `where` or the end"));
+        }
     }
 }
 

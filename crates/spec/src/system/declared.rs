@@ -4,7 +4,7 @@ use super::keys::{ACTOR, EVENT, param};
 use super::names::{TYPES, writable};
 use super::read::{Reader, names_lost};
 use super::walk::{Place, entries, holds, key_span, span_of, text_of};
-use super::{ActorSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
+use super::{ActorSpec, EntriesSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
 use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
 use crate::expr::{Expr, Node};
 use crate::param::{Param, ParamType, ParamValue, Params};
@@ -48,11 +48,13 @@ impl Reader<'_> {
                 self.walk.refuse(text.span, "`delimiter` is one ASCII character", "for a tab write \"\\t\"");
             }
         }
-        Some(FileSpec { path, delimiter, bad_rows: params.number("bad_rows").unwrap_or(0.01) })
+        let columns = params.texts("columns").iter().map(|c| c.value.clone()).collect();
+        let bad_rows = params.number("bad_rows").unwrap_or(0.01);
+        Some(FileSpec { path, delimiter, bad_rows, columns, each: params.table("each").and_then(each) })
     }
 
     /// The entries behind a key that is declared to hold some, each read as declared.
-    fn entries(
+    pub(super) fn entries(
         &mut self,
         table: &dyn TableLike,
         declared: &'static [Param],
@@ -251,4 +253,16 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `each = { column = "shown", into = ["article", "clicked"], between = "-" }`
+fn each(table: &Params) -> Option<EntriesSpec> {
+    let column = table.text("column")?.to_string();
+    let into: Vec<String> = table.texts("into").iter().map(|t| t.value.clone()).collect();
+    Some(EntriesSpec {
+        into: if into.is_empty() { vec![column.clone()] } else { into },
+        separator: table.text("separator").map(String::from),
+        between: table.text("between").unwrap_or(":").to_string(),
+        column,
+    })
 }

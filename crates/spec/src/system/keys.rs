@@ -20,7 +20,7 @@ pub(super) const FILE: &[Param] = &[
     optional(
         "label",
         ParamType::Table(LABEL),
-        "What a good item is; by default the one that the decision's event names.",
+        "What a good item is; with `each`, by default the one that the decision's event names.",
     ),
     optional(
         "split",
@@ -60,6 +60,19 @@ const BAD_ROWS: Param = optional(
     ParamType::Share,
     "The share of rows that may be wrong before the file is refused; by default 0.01.",
 );
+const COLUMNS: Param =
+    optional("columns", ParamType::Texts, "Names of the columns of a CSV or TSV file whose first line is no header.");
+const EACH: Param = optional(
+    "each",
+    ParamType::Table(ENTRIES),
+    "A row is many records: one for each entry of a list in one of its columns.",
+);
+const ENTRIES: &[Param] = &[
+    required("column", ParamType::Text, "The column that holds the list."),
+    optional("separator", ParamType::Text, "What stands between entries; by default white space."),
+    optional("into", ParamType::Texts, "Names for the parts of an entry, used like columns; by default the column's own."),
+    optional("between", ParamType::Text, "What stands between the parts of an entry, sought from its end; by default `:`."),
+];
 const FIELDS: Param = optional(
     "fields",
     ParamType::Entries(&ParamType::Short("type", FIELD)),
@@ -72,6 +85,7 @@ pub(super) const ACTOR: &[Param] = &[
     optional("key", ParamType::Text, "The column that identifies it; required with `from`."),
     FIELDS,
     DELIMITER,
+    COLUMNS,
     BAD_ROWS,
 ];
 
@@ -91,6 +105,8 @@ pub(super) const EVENT: &[Param] = &[
         "Makes it a derived event: the occurrences of one declared event that fulfil this. It takes no other key.",
     ),
     DELIMITER,
+    COLUMNS,
+    EACH,
     BAD_ROWS,
 ];
 
@@ -117,23 +133,66 @@ const ROLE: &[Param] = &[
 ];
 
 const DECISION: &[Param] = &[
-    required(
+    optional(
         "each",
         ParamType::Event,
         "The event whose every occurrence was a decision with its item as the right one.",
     ),
-    required("for", ParamType::Actor, "The actor that a list is for."),
-    required("item", ParamType::Actor, "The actor that is ranked."),
+    optional("from", ParamType::Event, "The event whose occurrences are the rows of lists that were shown."),
+    optional(
+        "list",
+        ParamType::Text,
+        "With `from`: the field with the list's id; by default rows of one moment and one `for` make a list.",
+    ),
+    optional("position", ParamType::Text, "With `from`: the field with the place in the list."),
+    required("for", ParamType::Text, "The actor that a list is for; or its role in the event, where both are of one kind."),
+    required("item", ParamType::Text, "The actor that is ranked, or its role in the event."),
     optional("where", ParamType::Expression, "Which decisions count, from what is known before them; by default all."),
 ];
 
-const LABEL: &[Param] = &[required("value", ParamType::Event, "The event that makes an item a good one.")];
+/// Keys of `[label]`.
+pub(super) const LABEL: &[Param] = &[
+    optional(
+        "value",
+        ParamType::Text,
+        "What makes an item a good one: `click within 30m where dwell >= 30`; of a number, `purchase.price within 7d`, the sum.",
+    ),
+    optional(
+        "case",
+        ParamType::Entries(&ParamType::Table(CASE)),
+        "Grades: `liked = { when = \"like within 1d\", grade = 2 }`. An item has the highest whose outcome it had.",
+    ),
+    optional(
+        "against",
+        ParamType::Entries(&ParamType::Text),
+        "Outcomes that should not follow, told beside the metrics: `hidden = \"hide within 1d\"`.",
+    ),
+];
+const CASE: &[Param] = &[
+    required("when", ParamType::Text, "The outcome."),
+    required("grade", ParamType::Number(0.0, 30.0), "What it is worth; a gain is 2^grade - 1."),
+];
 
 const SPLIT: &[Param] = &[
-    required("sources", ParamType::Share, "What sources and learned vectors may see while stages are trained."),
+    optional(
+        "sources",
+        ParamType::Share,
+        "What sources and learned vectors may see while stages are trained; by default nothing.",
+    ),
     required("train", ParamType::Share, "What stages are fitted on."),
     required("validate", ParamType::Share, "What choices are made on."),
     required("test", ParamType::Share, "What is looked at once."),
+    optional("of", ParamType::Choice(&["events", "decisions"]), "What the shares are of; by default events."),
+    optional(
+        "every",
+        ParamType::Table(EVERY),
+        "Of a window's decisions in the order of the log, each so-many-th counts; by default all.",
+    ),
+];
+const EVERY: &[Param] = &[
+    optional("train", ParamType::Integer(1, 1_000_000), "Of the train window; by default 1."),
+    optional("validate", ParamType::Integer(1, 1_000_000), "Of the validate window; by default 1."),
+    optional("test", ParamType::Integer(1, 1_000_000), "Of the test window; by default 1."),
 ];
 
 const TRAIN: &[Param] = &[

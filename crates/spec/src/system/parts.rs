@@ -45,7 +45,8 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Table, vocabulary: &Vocabulary) -
     }
     let sources = list(walk, root, &CANDIDATES, &vocabulary.candidates);
     let stages = list(walk, root, &STAGES, &vocabulary.stages);
-    if root.get(CANDIDATES.key).is_none() {
+    let listed = root.get("decision").and_then(Item::as_table_like).is_some_and(|t| t.contains_key("from"));
+    if root.get(CANDIDATES.key).is_none() && !listed {
         walk.refuse(0..0, "the file has no `[[candidates]]`: nothing proposes items", "add a source");
     }
     parts.rerank = rerank(walk, root, &vocabulary.rerank);

@@ -4,7 +4,7 @@ use super::keys::{FILE, LATER, SORTS, param};
 use super::names::{Space, writable};
 use super::parts::{self, Parts};
 use super::walk::{Place, Walk, entries, key_span, text_of};
-use super::{ActorSpec, Constraints, DecisionSpec, EventSpec, FeatureSpec, Origin, Split, System, Task, TrainSpec};
+use super::{ActorSpec, Constraints, FeatureSpec, System, Task, TrainSpec};
 use crate::diagnostic::{Diagnostic, Span, Spanned};
 use crate::expr::{Expr, Node};
 use crate::param::{Param, ParamType, ParamValue, Params};
@@ -15,9 +15,6 @@ pub use super::schema::schema;
 
 /// A system file is at most so long.
 const FILE_BYTES_MAX: usize = 1 << 20;
-
-/// Shares of the log for a file without `[split]`.
-const SPLIT: Split = Split { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1 };
 
 /// A kind that `[learned.*]`, `[[candidates]]`, `[[stages]]` or `[rerank]` can name, as its registry declares it.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +99,8 @@ impl Reader<'_> {
         parts.leave_out(&self.lost);
         self.lost.append(&mut parts.learned_lost);
         let decision = self.decision(&top, &actors, &events);
-        self.label(&top);
-        let split = self.split(&top);
+        let label = self.label(&top, decision.as_ref(), &events);
+        let split = self.split(&top, !parts.learned.is_empty());
         let features = self.features(&parts);
         Some(System {
             name,
@@ -114,6 +111,7 @@ impl Reader<'_> {
             events,
             learned: parts.learned,
             decision: decision?,
+            label,
             split,
             features,
             candidates: parts.candidates,
@@ -161,68 +159,6 @@ impl Reader<'_> {
                 self.walk.refuse(name.span.clone(), message, "choose another name");
             }
         }
-    }
-
-    fn decision(&mut self, top: &Params, actors: &[ActorSpec], events: &[EventSpec]) -> Option<DecisionSpec> {
-        let (table, span) = (top.table("decision")?, top.span("decision")?);
-        let condition = text_of(table, "where").and_then(|t| self.walk.expression(&t.value, &t.span).ok());
-        let condition = condition.filter(|c| !names_lost(c, &self.lost, &[]));
-        let actor = |key: &str| actors.iter().position(|a| Some(a.name.value.as_str()) == table.text(key));
-        let each = events.iter().position(|e| Some(e.name.value.as_str()) == table.text("each"))?;
-        let (user, item) = (actor("for")?, actor("item")?);
-        if user == item {
-            let span = table.span("item").unwrap_or(span.clone());
-            self.walk.refuse(span, "`for` and `item` name the same actor", "one kind of actor is ranked for another");
-        }
-        let base = match events[each].origin {
-            Origin::Derived { base, .. } => base,
-            Origin::Declared { .. } => each,
-        };
-        if self.lost.contains(&events[base].name.value) {
-            return None;
-        }
-        if let Origin::Declared { roles, .. } = &events[base].origin {
-            for (key, actor) in [("for", user), ("item", item)] {
-                if !roles.iter().any(|r| r.actor == actor) {
-                    let message =
-                        format!("the event `{}` has no `{}`", events[each].name.value, actors[actor].name.value);
-                    let span = table.span(key).unwrap_or(span.clone());
-                    self.walk.refuse(span, message, "a decision's event joins whom it is for with the item");
-                }
-            }
-        }
-        Some(DecisionSpec { each, user, item, condition, span })
-    }
-
-    fn label(&mut self, top: &Params) {
-        let each = top.table("decision").and_then(|t| t.text("each"));
-        let label = top.table("label").and_then(|t| text_of(t, "value"));
-        if let (Some(each), Some(label)) = (each, label)
-            && each != label.value
-        {
-            let message = "labels other than the decision's own event are not available in this version";
-            self.walk.refuse(label.span, message, format!("write \"{each}\""));
-        }
-    }
-
-    fn split(&mut self, top: &Params) -> Split {
-        let Some((table, span)) = top.table("split").zip(top.span("split")) else { return SPLIT };
-        let mut share = |key: &str| {
-            let share = table.number(key)?;
-            if share <= 0.0 {
-                let span = table.span(key).unwrap_or(span.clone());
-                self.walk.refuse(span, format!("`{key}` has no share of the log"), "every window needs some of it");
-            }
-            Some(share)
-        };
-        let shares = [share("sources"), share("train"), share("validate"), share("test")];
-        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return SPLIT };
-        let sum = sources + train + validate + test;
-        if (sum - 1.0).abs() > 1e-9 {
-            let percent = (sum * 1e8).round() / 1e6;
-            self.walk.refuse(span, format!("the shares add up to {percent}%"), "they have to add up to 100%");
-        }
-        Split { sources, train, validate, test }
     }
 
     /// A feature that could not be read stands in as 0, so that whoever names it is not blamed.

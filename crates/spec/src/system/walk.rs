@@ -1,7 +1,7 @@
 //! Walks tables of a parsed file by the keys they are declared to have, and collects what is wrong with them.
 
 use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
-use crate::expr::{Expr, Node, parse};
+use crate::expr::{Expr, Node, Outcome, parse, parse_outcome};
 use crate::param::{Param, ParamType, ParamValue, Params};
 use crate::time::parse_duration_ms;
 use toml_edit::{Item, TableLike, Value};
@@ -162,6 +162,21 @@ impl Walk<'_> {
                 Ok(mut expr) => {
                     move_to(&mut expr, span);
                     Ok(expr)
+                }
+                Err(wrong) => Err(Diagnostic { span: span.clone(), ..wrong }),
+            },
+        }
+    }
+
+    /// Reads an outcome, as [`Walk::expression`] reads an expression.
+    pub(super) fn outcome(&self, text: &str, span: &Span) -> Result<Outcome, Diagnostic> {
+        match content_at(self.source, span, text) {
+            Some(offset) => parse_outcome(text, offset),
+            None => match parse_outcome(text, 0) {
+                Ok(mut read) => {
+                    move_to(&mut read.of, span);
+                    read.condition.iter_mut().for_each(|c| move_to(c, span));
+                    Ok(read)
                 }
                 Err(wrong) => Err(Diagnostic { span: span.clone(), ..wrong }),
             },

@@ -58,7 +58,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let bars = Bars::new();
     let (bundle, _) = train(&home, &plan, threads(None), &bars, true)?;
     let data = load(&home, &plan, Some(&bundle), &bars)?;
-    let report = tamis_train::evaluate(&plan, &data, &bundle, threads(None), &bars)?;
+    let report = tamis_train::evaluate(&plan, &data, &bundle, tamis_train::windows::TEST, threads(None), &bars)?;
     bars.finish();
     drop(data);
     say!("Trained and judged on the last days, which it had not seen ({:.0} s):\n", watch.seconds());

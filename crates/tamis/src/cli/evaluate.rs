@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     /// Write the report as one HTML page
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// The window to judge on: choose on `validate`, look at `test` once
+    #[arg(long, value_name = "WINDOW", default_value = "test", value_parser = ["test", "validate"])]
+    on: String,
     /// Threads to use; all by default
     #[arg(long)]
     threads: Option<usize>,
@@ -24,8 +27,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let (home, plan) = planned(&a.of)?;
     let bars = Bars::new();
     let bundle = tamis_funnel::bundle::current(&home.bundles(), &plan).map_err(|e| Failed::No(e.to_string()))?;
+    let on = if a.on == "validate" { tamis_train::windows::VALIDATE } else { tamis_train::windows::TEST };
     let data = load(&home, &plan, Some(&bundle), &bars)?;
-    let mut report = tamis_train::evaluate(&plan, &data, &bundle, threads(a.threads), &bars)?;
+    let mut report = tamis_train::evaluate(&plan, &data, &bundle, on, threads(a.threads), &bars)?;
     bars.finish();
     report.resources.seconds = bars.seconds();
     if let Some(path) = &a.report {
@@ -47,21 +51,24 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
 pub(super) fn text(report: &Report) -> String {
     use std::fmt::Write;
     let mut out = String::new();
-    let test = &report.split.test;
+    let validate = report.split.judged == "validate";
+    let test = if validate { &report.split.validate } else { &report.split.test };
     let _ = writeln!(
         out,
         "{} · bundle {} · {} decisions of {} users, {} to {}\n",
         report.system, report.bundle, test.decisions, test.users, test.from, test.to
     );
-    let shown = ["ndcg@10", "recall@10", "recall@100"];
-    let _ = write!(out, "{:<22}", "");
-    shown.iter().for_each(|m| {
+    // Lists that were shown have an AUC, items sought in the catalogue a recall.
+    let known = ["ndcg@10", "recall@10", "recall@100", "auc", "mrr"];
+    let shown = || known.into_iter().filter(|m| report.metrics.get(m).is_some());
+    let _ = write!(out, "{:<22}", if validate { "on validate" } else { "" });
+    shown().for_each(|m| {
         let _ = write!(out, "{m:>26}");
     });
     out.push('\n');
     let mut line = |name: &str, metrics: &tamis_observe::report::Named<tamis_observe::bootstrap::Metric>| {
         let _ = write!(out, "{name:<22}");
-        for m in shown {
+        for m in shown() {
             let cell =
                 metrics.get(m).map(|m| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high)).unwrap_or_default();
             let _ = write!(out, "{cell:>26}");

@@ -1,0 +1,257 @@
+//! Reads `[decision]`, `[label]` and `[split]`: what is decided, what turned out right, and which of it is looked at when.
+
+use super::keys::LABEL;
+use super::read::{Reader, names_lost};
+use super::walk::text_of;
+use super::{
+    ActorSpec, DecisionSpec, EventSpec, FieldSpec, GradeSpec, LabelSpec, ListsSpec, Origin, OutcomeSpec, RoleSpec, Split,
+    SplitOf,
+};
+use crate::diagnostic::{Diagnostic, Spanned};
+use crate::expr::Node;
+use crate::param::{ParamValue, Params};
+
+/// Shares of the log for a file without `[split]`.
+const SPLIT: Split = Split { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1, of: SplitOf::Events, every: [1; 3] };
+
+/// An event with the roles and fields of the one that is logged.
+struct Logged<'e> {
+    name: &'e str,
+    roles: &'e [RoleSpec],
+    fields: &'e [FieldSpec],
+}
+
+/// The declared event behind an event.
+fn base(events: &[EventSpec], event: usize) -> usize {
+    match events[event].origin {
+        Origin::Derived { base, .. } => base,
+        Origin::Declared { .. } => event,
+    }
+}
+
+fn logged(events: &[EventSpec], event: usize) -> Logged<'_> {
+    let name = &events[event].name.value;
+    match &events[base(events, event)].origin {
+        Origin::Declared { roles, fields, .. } => Logged { name, roles, fields },
+        Origin::Derived { .. } => Logged { name, roles: &[], fields: &[] },
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn decision(
+        &mut self,
+        top: &Params,
+        actors: &[ActorSpec],
+        events: &[EventSpec],
+    ) -> Option<DecisionSpec> {
+        let (table, span) = (top.table("decision")?, top.span("decision")?);
+        let condition = text_of(table, "where").and_then(|t| self.walk.expression(&t.value, &t.span).ok());
+        let condition = condition.filter(|c| !names_lost(c, &self.lost, &[]));
+        let named = |key: &str| events.iter().position(|e| Some(e.name.value.as_str()) == table.text(key));
+        let event = match (table.text("each"), table.text("from")) {
+            (Some(_), Some(_)) => {
+                let span = table.span("from").unwrap_or(span.clone());
+                self.walk.refuse(span, "`each` and `from` exclude each other", "were lists logged? then keep `from`");
+                return None;
+            }
+            (None, None) => {
+                let help = "each = \"EVENT\" when every occurrence was a decision, from = \"EVENT\" when lists were logged";
+                self.walk.refuse(span, "[decision] needs `each` or `from`", help);
+                return None;
+            }
+            (Some(_), None) => named("each")?,
+            (None, Some(_)) => named("from")?,
+        };
+        if self.lost.contains(&events[base(events, event)].name.value) {
+            return None;
+        }
+        let of = logged(events, event);
+        let (user_name, item_name) = (text_of(table, "for")?, text_of(table, "item")?);
+        let user = self.player(&user_name, &of, actors);
+        let item = self.player(&item_name, &of, actors);
+        if user_name.value == item_name.value {
+            let help = "where both are of one kind, name their roles in the event";
+            self.walk.refuse(item_name.span.clone(), "`for` and `item` name the same actor", help);
+            return None;
+        }
+        let lists = table.text("from").map(|_| ListsSpec {
+            id: self.field(table, "list", &of),
+            position: self.field(table, "position", &of),
+        });
+        for key in ["list", "position"] {
+            if let (None, Some(span)) = (&lists, table.span(key)) {
+                self.walk.refuse(span, format!("`{key}` is a field of lists that were logged"), "write `from`");
+            }
+        }
+        let (user_name, item_name) = (user_name.value, item_name.value);
+        Some(DecisionSpec { event, lists, user: user?, item: item?, user_name, item_name, condition, span })
+    }
+
+    /// The actor that a name means: by a role of the event, or by its own.
+    fn player(&mut self, name: &Spanned<String>, of: &Logged<'_>, actors: &[ActorSpec]) -> Option<usize> {
+        if let Some(role) = of.roles.iter().find(|r| r.role.value == name.value) {
+            return Some(role.actor);
+        }
+        let Some(actor) = actors.iter().position(|a| a.name.value == name.value) else {
+            if !self.lost.contains(&name.value) {
+                let known = actors.iter().map(|a| a.name.value.as_str());
+                let known: Vec<&str> = known.chain(of.roles.iter().map(|r| r.role.value.as_str())).collect();
+                self.walk.wrong.push(Diagnostic::unknown(name.span.clone(), "actor", &name.value, known));
+            }
+            return None;
+        };
+        match of.roles.iter().filter(|r| r.actor == actor).count() {
+            0 => {
+                let message = format!("the event `{}` has no `{}`", of.name, name.value);
+                let help = "a decision's event joins whom it is for with the item";
+                self.walk.refuse(name.span.clone(), message, help);
+                None
+            }
+            1 => Some(actor),
+            n => {
+                let roles = of.roles.iter().filter(|r| r.actor == actor).map(|r| format!("`{}`", r.role.value));
+                let help = format!("write one of {}", roles.collect::<Vec<_>>().join(", "));
+                let message = format!("{n} actors of the event `{}` are of the kind `{}`", of.name, name.value);
+                self.walk.refuse(name.span.clone(), message, help);
+                None
+            }
+        }
+    }
+
+    /// The index of the field of an event that a key names.
+    fn field(&mut self, table: &Params, key: &str, of: &Logged<'_>) -> Option<usize> {
+        let name = text_of(table, key)?;
+        let found = of.fields.iter().position(|f| f.name.value == name.value);
+        if found.is_none() && !self.lost.contains(&name.value) {
+            let known = of.fields.iter().map(|f| f.name.value.as_str());
+            let what = format!("field of the event `{}`", of.name);
+            self.walk.wrong.push(Diagnostic::unknown(name.span, &what, &name.value, known));
+        }
+        found
+    }
+
+    pub(super) fn label(
+        &mut self,
+        top: &Params,
+        decision: Option<&DecisionSpec>,
+        events: &[EventSpec],
+    ) -> LabelSpec {
+        let mut out = LabelSpec::default();
+        let Some(decision) = decision else { return out };
+        let table = self.root.get("label").and_then(|t| t.as_table_like());
+        if let Some(value) = top.table("label").and_then(|t| text_of(t, "value")) {
+            let name = events.iter().find(|e| value.value.starts_with(&e.name.value));
+            let name = name.map_or_else(|| "value".to_string(), |e| e.name.value.clone());
+            let outcome = self.outcome(value, decision, events);
+            out.grades.extend(outcome.map(|outcome| GradeSpec { name, grade: 1.0, outcome }));
+        }
+        if let Some(table) = table {
+            for (name, case) in self.entries(table, LABEL, "case") {
+                let outcome = text_of(&case, "when").and_then(|text| self.outcome(text, decision, events));
+                let grade = case.number("grade").unwrap_or(0.0);
+                out.grades.extend(outcome.map(|outcome| GradeSpec { name: name.value, grade, outcome }));
+            }
+            for (name, item) in super::walk::entries(table, "against") {
+                let span = item.span().unwrap_or(name.span.clone());
+                let Some(text) = item.as_str() else {
+                    self.walk.refuse(span, "an outcome is a string", "for example \"hide within 1d\"");
+                    continue;
+                };
+                let text = Spanned { value: text.to_string(), span };
+                let outcome = self.outcome(text, decision, events);
+                out.against.extend(outcome.map(|o| (name, o)));
+            }
+        }
+        if decision.lists.is_some() && out.grades.is_empty() && table.is_none() {
+            let help = "say what makes an item a good one: value = \"click within 30m\"";
+            self.walk.refuse(decision.span.clone(), "lists that were shown need a [label]", help);
+        }
+        out
+    }
+
+    fn outcome(
+        &mut self,
+        text: Spanned<String>,
+        decision: &DecisionSpec,
+        events: &[EventSpec],
+    ) -> Option<OutcomeSpec> {
+        let read = match self.walk.outcome(&text.value, &text.span) {
+            Ok(read) => read,
+            Err(wrong) => {
+                self.walk.wrong.push(wrong);
+                return None;
+            }
+        };
+        let mut named = Vec::new();
+        read.of.walk(&mut |e| {
+            if let Node::Path(names) = &e.node {
+                named.push((names[0].clone(), names.len()));
+            }
+        });
+        let Some(((name, span), n)) = named.first().cloned() else {
+            self.walk.refuse(text.span, "an outcome names an event", "for example click within 30m");
+            return None;
+        };
+        if self.lost.contains(&name) {
+            return None;
+        }
+        let Some(event) = events.iter().position(|e| e.name.value == name) else {
+            let known = events.iter().map(|e| e.name.value.as_str());
+            self.walk.wrong.push(Diagnostic::unknown(span, "event", &name, known));
+            return None;
+        };
+        let same = base(events, event) == base(events, decision.event);
+        if read.within_ms.is_none() && !same && self.list_of(decision, events, event).is_none() {
+            let message = format!("how soon does `{name}` have to follow?");
+            self.walk.refuse(text.span, message, format!("write for example {name} within 30m"));
+            return None;
+        }
+        let joined = |actor: usize| logged(events, event).roles.iter().any(|r| r.actor == actor);
+        if !joined(decision.user) || !joined(decision.item) {
+            let help = "an outcome happens to the one that the decision was for, with the item";
+            let message = format!("`{name}` does not have both `{}` and `{}`", decision.user_name, decision.item_name);
+            self.walk.refuse(span, message, help);
+            return None;
+        }
+        let amount = (n > 1 || named.len() > 1).then_some(read.of);
+        Some(OutcomeSpec { event, amount, within_ms: read.within_ms, condition: read.condition, text })
+    }
+
+    /// The field of an event that has the id of the list: the one with the name of the decision's own.
+    fn list_of(&self, decision: &DecisionSpec, events: &[EventSpec], event: usize) -> Option<usize> {
+        let id = decision.lists?.id?;
+        let name = &logged(events, decision.event).fields[id].name.value;
+        logged(events, event).fields.iter().position(|f| f.name.value == *name)
+    }
+
+    pub(super) fn split(&mut self, top: &Params, fits: bool) -> Split {
+        let Some((table, span)) = top.table("split").zip(top.span("split")) else { return SPLIT };
+        let mut share = |key: &str| {
+            let share = table.number(key)?;
+            if share <= 0.0 {
+                let span = table.span(key).unwrap_or(span.clone());
+                self.walk.refuse(span, format!("`{key}` has no share of the log"), "every window needs some of it");
+            }
+            Some(share)
+        };
+        let sources = if table.get("sources").is_some() { share("sources") } else { Some(0.0) };
+        let shares = [sources, share("train"), share("validate"), share("test")];
+        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return SPLIT };
+        if fits && table.get("sources").is_none() {
+            let help = "name the share of the log that learned vectors may see while stages are trained";
+            self.walk.refuse(span.clone(), "[split] needs `sources`: the file has learned vectors", help);
+        }
+        let sum = sources + train + validate + test;
+        if (sum - 1.0).abs() > 1e-9 {
+            let percent = (sum * 1e8).round() / 1e6;
+            self.walk.refuse(span, format!("the shares add up to {percent}%"), "they have to add up to 100%");
+        }
+        let of = if table.text("of") == Some("decisions") { SplitOf::Decisions } else { SplitOf::Events };
+        let every = |key: &str| match table.get("every").map(|v| &v.value) {
+            Some(ParamValue::Table(every)) => every.count(key).unwrap_or(1),
+            _ => 1,
+        };
+        let every = [every("train"), every("validate"), every("test")];
+        Split { sources, train, validate, test, of, every }
+    }
+}
