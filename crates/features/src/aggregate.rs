@@ -4,7 +4,7 @@ use crate::call;
 use crate::eval::{At, Ids, Numbers, Slot};
 use crate::function::{Eval, Node, Per, Ty};
 use crate::names::{Cx, Scope};
-use crate::state::{CellSpec, KeyPart, LATEST_MAX, Value, What, is_set};
+use crate::state::{CellSpec, Filter, KeyPart, LATEST_MAX, Value, What, is_set};
 use tamis_spec::MISSING;
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::expr::{Call, Expr, Node as Tree};
@@ -38,8 +38,11 @@ pub fn read<'c>(call: &'c Call, about_event: &'c Expr, cx: &mut Cx<'_>) -> Resul
     let of = read_pooled(call, about_event, cx)?;
     if is_set(&cx.cells.spaces[of.space].parts) {
         let span = call::named(call, BY).map_or(call.name.1.clone(), |e| e.span.clone());
-        return Err(Diagnostic::new(span, format!("`{}` takes actors and categories behind `by`, found tags", call.name.0))
-            .help("count, rate, sum, mean, seen and trend take tags: the events of all their words together"));
+        return Err(Diagnostic::new(
+            span,
+            format!("`{}` takes actors and categories behind `by`, found tags", call.name.0),
+        )
+        .help("count, rate, sum, mean, seen and trend take tags: the events of all their words together"));
     }
     Ok(of)
 }
@@ -366,26 +369,21 @@ impl Cx<'_> {
     /// The number of a filter over events: the derived event's condition and the `where`; none if every event counts.
     fn filter(&mut self, event: usize, condition: Option<&Expr>) -> Result<Option<usize>, Diagnostic> {
         let base = self.system.base(event);
-        let own = match &self.system.events[event].origin {
-            tamis_spec::system::Origin::Derived { condition, .. } => Some(condition),
-            _ => None,
+        let (own, first) = match &self.system.events[event].origin {
+            tamis_spec::system::Origin::Derived { condition, first, .. } => (Some(condition), first.clone()),
+            _ => (None, Vec::new()),
         };
-        let about: Vec<String> = own.into_iter().chain(condition).map(text_of).collect();
-        if about.is_empty() {
+        if own.is_none() && condition.is_none() {
             return Ok(None);
         }
-        let about = about.join(" and ");
-        if let Some(known) = self.cells.events[base].filters.iter().position(|(a, _)| *a == about) {
+        let text = |e: Option<&Expr>| e.map(text_of).unwrap_or_default();
+        let about = format!("{} first {first:?} and {}", text(own), text(condition));
+        if let Some(known) = self.cells.events[base].filters.iter().position(|f| f.about == about) {
             return Ok(Some(known));
         }
-        let mut all: Vec<Box<dyn Numbers>> = Vec::new();
-        if let Some(own) = own {
-            all.push(self.within(Scope::Event(base), |cx| cx.number(own))?.1);
-        }
-        if let Some(condition) = condition {
-            all.push(self.within(Scope::Event(event), |cx| cx.number(condition))?.1);
-        }
-        self.cells.events[base].filters.push((about, Box::new(All(all))));
+        let own = own.map(|e| self.within(Scope::Event(base), |cx| cx.number(e))).transpose()?.map(|(_, of)| of);
+        let and = condition.map(|e| self.within(Scope::Event(event), |cx| cx.number(e))).transpose()?.map(|(_, of)| of);
+        self.cells.events[base].filters.push(Filter { about, own, first, and });
         Ok(Some(self.cells.events[base].filters.len() - 1))
     }
 
@@ -429,24 +427,6 @@ fn push<T>(to: &mut Vec<(String, T)>, about: String, of: T) -> usize {
             to.push((about, of));
             to.len() - 1
         }
-    }
-}
-
-/// True where all are.
-struct All(Vec<Box<dyn Numbers>>);
-impl Numbers for All {
-    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
-        out.fill(1.0);
-        at.scratch.numbers(out.len(), |one| {
-            for of in &self.0 {
-                of.numbers(at, one);
-                for (o, v) in out.iter_mut().zip(one.iter()) {
-                    if *v == 0.0 || v.is_nan() {
-                        *o = 0.0;
-                    }
-                }
-            }
-        });
     }
 }
 

@@ -18,12 +18,9 @@ pub fn shape(call: &Call, n: usize, named: &[&str], condition: bool) -> Result<(
     // Whoever takes `by` takes `as`.
     let known = || named.iter().copied().chain(named.contains(&"by").then_some("as"));
     match call.named.iter().find(|(name, _, _)| !known().any(|n| n == name)) {
-        Some((name, span, _)) => Err(Diagnostic::unknown(
-            span.clone(),
-            &format!("argument of `{}`", call.name.0),
-            name,
-            known(),
-        )),
+        Some((name, span, _)) => {
+            Err(Diagnostic::unknown(span.clone(), &format!("argument of `{}`", call.name.0), name, known()))
+        }
         None => Ok(()),
     }
 }

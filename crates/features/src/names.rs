@@ -143,9 +143,10 @@ impl<'s> Cx<'s> {
             let what = format!("field of the event `{}`", system.events[system.decision.event].name.value);
             return Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known));
         };
-        if system.decision.lists.is_none() {
-            let message = "the event of `each` happened after the decision: its fields were not known";
-            return Err(Diagnostic::new(first.1.clone(), message).help("requests are known where lists were logged"));
+        if !system.decision.request.contains(&field) {
+            let message = format!("was `{}` known when it was asked for?", first.0);
+            return Err(Diagnostic::new(first.1.clone(), message)
+                .help(format!("then write [decision] request = [\"{}\"]", first.0)));
         }
         let column = Column { of: Of::Request, field };
         self.field_node(&fields[field].ty, column, Per::Decision, first, &names[2..])

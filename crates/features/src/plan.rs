@@ -5,7 +5,9 @@ use crate::call;
 use crate::eval::{At, Ids, Numbers, Scratch, Slot};
 use crate::function::{Eval, Function, Per};
 use crate::names::{Cx, Scope};
-use crate::state::{Cells, LIST_MAX, STRETCH_MAX, State, Value, What, at_events, is_set, keys_of};
+use crate::state::{
+    Cells, Filter, LIST_MAX, Met, STRETCH_MAX, State, Value, What, at_events, is_set, is_true, keys_of, passes,
+};
 use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
 use tamis_spec::decision::{Answer, Need};
@@ -27,8 +29,10 @@ pub struct FeaturePlan {
     pub needs: Vec<(Need, usize)>,
     /// `[decision] where`.
     pub condition: Option<Feature>,
-    /// By event: the condition of a derived one.
-    pub derived: Vec<Option<Box<dyn Numbers>>>,
+    /// `[decision] eligible`.
+    pub eligible: Option<Feature>,
+    /// By event: which events a derived one is.
+    pub derived: Vec<Option<Filter>>,
     /// Of the label: its grades' outcomes, then those against.
     pub outcomes: Vec<Outcome>,
 }
@@ -74,12 +78,15 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
     let mut cx = Cx { system, functions, cells: &mut cells, scope: Scope::Decision, stage_scores };
     let mut derived = Vec::new();
     for (index, event) in system.events.iter().enumerate() {
-        let Origin::Derived { condition, .. } = &event.origin else {
+        let Origin::Derived { condition, first, .. } = &event.origin else {
             derived.push(None);
             continue;
         };
         match cx.within(Scope::Event(system.base(index)), |cx| cx.number(condition)) {
-            Ok((_, of)) => derived.push(Some(of)),
+            Ok((_, of)) => {
+                let (about, first) = (String::new(), first.clone());
+                derived.push(Some(Filter { about, own: Some(of), first, and: None }));
+            }
             Err(d) => {
                 derived.push(None);
                 wrong.push(d);
@@ -107,8 +114,17 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
     if let Some(e) = &system.decision.condition {
         match feature("decision", e, &mut cx) {
             Ok(f) if f.per == Per::Decision || system.decision.lists.is_none() => condition = Some(f),
-            Ok(_) => wrong
-                .push(Diagnostic::new(e.span.clone(), "the condition of a list cannot depend on the candidate")),
+            Ok(_) => {
+                wrong.push(Diagnostic::new(e.span.clone(), "the condition of a list cannot depend on the candidate"))
+            }
+            Err(d) => wrong.push(d),
+        }
+    }
+    let mut eligible = None;
+    if let Some(e) = &system.decision.eligible {
+        match feature("eligible", e, &mut cx) {
+            Ok(f) if f.after == 0 => eligible = Some(f),
+            Ok(_) => wrong.push(Diagnostic::new(e.span.clone(), "an item is eligible before any stage has scored it")),
             Err(d) => wrong.push(d),
         }
     }
@@ -124,7 +140,7 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
         let (condition, amount) = (read(&spec.condition), read(&spec.amount));
         outcomes.push(Outcome { event: spec.event, condition, amount });
     }
-    (FeaturePlan { features, cells, needs: found, condition, derived, outcomes }, wrong)
+    (FeaturePlan { features, cells, needs: found, condition, eligible, derived, outcomes }, wrong)
 }
 
 fn feature(name: &str, e: &Expr, cx: &mut Cx<'_>) -> Result<Feature, Diagnostic> {
@@ -176,6 +192,9 @@ fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
         Need::History { event } => (*event, user, What::List { keep: LIST_MAX }),
         Need::Counts { event, within_ms: None } => (*event, item, What::Total),
         Need::Counts { event, within_ms: Some(within_ms) } => (*event, item, What::Window { within_ms: *within_ms }),
+        Need::Fading { event, half_life_ms } => (*event, item, What::Decay { half_life_ms: *half_life_ms }),
+        Need::Moments { event, first: true } => (*event, item, What::FirstTime),
+        Need::Moments { event, first: false } => (*event, item, What::LastTime),
     };
     let event_name = system.events[event].name.value.clone();
     let call = Call {
@@ -241,6 +260,10 @@ impl FeaturePlan {
         match need {
             Need::History { .. } => Answer::History(state.list(cell, user)),
             Need::Counts { .. } => Answer::Counts(state.sums(cell)),
+            Need::Moments { .. } => Answer::Moments(state.times(cell)),
+            Need::Fading { half_life_ms, .. } => {
+                Answer::Fading { sums: state.fading(cell), half_life_ms: *half_life_ms }
+            }
         }
     }
 
@@ -284,8 +307,9 @@ impl FeaturePlan {
     pub fn occurrences(&self, event: usize, base: usize, actors: &Actors, events: &Events) -> Vec<u32> {
         let columns = &events.kinds[base];
         let n = columns.known.len() as u32;
-        let Some(condition) = &self.derived[event] else { return (0..n).collect() };
-        let holds = over_events(condition.as_ref(), columns, actors);
+        let Some(filter) = &self.derived[event] else { return (0..n).collect() };
+        let mut met = Met::default();
+        let holds = over_events(columns, actors, |at, out| passes(filter, at, &mut met, out));
         (0..n).filter(|row| is_true(holds[*row as usize])).collect()
     }
 
@@ -293,7 +317,9 @@ impl FeaturePlan {
     pub fn happened(&self, outcome: usize, base: usize, actors: &Actors, events: &Events) -> Vec<(u32, f32)> {
         let Outcome { event, condition, amount } = &self.outcomes[outcome];
         let columns = &events.kinds[base];
-        let column = |of: &Option<Box<dyn Numbers>>| of.as_ref().map(|of| over_events(of.as_ref(), columns, actors));
+        let column = |of: &Option<Box<dyn Numbers>>| {
+            of.as_ref().map(|of| over_events(columns, actors, |at, out| of.numbers(at, out)))
+        };
         let (holds, amounts) = (column(condition), column(amount));
         let rows = self.occurrences(*event, base, actors, events).into_iter();
         let rows = rows.filter(|row| holds.as_ref().is_none_or(|h| is_true(h[*row as usize])));
@@ -313,6 +339,22 @@ impl FeaturePlan {
         let (key_slots, ends) = self.key_slots(keys);
         let at = At { ends: &ends, ..at(moment, &slots, &key_slots, scratch) };
         is_true(crate::operators::once(of.as_ref(), &at))
+    }
+
+    /// Whether each of the moment's items may be proposed; all when nothing is said.
+    pub fn eligible(&self, moment: &Moment<'_>, reader: &mut Reader, out: &mut Vec<bool>) {
+        out.clear();
+        out.resize(moment.items.len(), true);
+        let Some(Feature { value: Column::Numbers(of), per, .. }) = &self.eligible else { return };
+        let Reader { scratch, keys, column, .. } = reader;
+        self.read_keys(self.eligible.iter(), moment, scratch, keys);
+        let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
+        let (key_slots, ends) = self.key_slots(keys);
+        let n = if *per == Per::Decision { 1 } else { moment.items.len() };
+        let at = At { n, ends: &ends, ..at(moment, &slots, &key_slots, scratch) };
+        column.resize(n, f32::NAN);
+        of.numbers(&at, &mut column[..n]);
+        out.iter_mut().enumerate().for_each(|(i, o)| *o = is_true(column[i.min(n - 1)]));
     }
 
     /// The keys of every space, and where those of a row end.
@@ -371,17 +413,13 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
 }
 
 /// A column over all events of one kind.
-fn over_events(of: &dyn Numbers, columns: &EventRows, actors: &Actors) -> Vec<f32> {
+fn over_events(columns: &EventRows, actors: &Actors, mut of: impl FnMut(&At<'_>, &mut [f32])) -> Vec<f32> {
     let mut out = vec![0.0; columns.known.len()];
     let scratch = Scratch::default();
     for (i, out) in out.chunks_mut(STRETCH_MAX).enumerate() {
         let rows = i * STRETCH_MAX..i * STRETCH_MAX + out.len();
         let slots: Vec<Slot<'_>> = columns.actors.iter().map(|ids| Slot::Many(&ids[rows.clone()])).collect();
-        of.numbers(&at_events(columns, rows, &slots, actors, &scratch), out);
+        of(&at_events(columns, rows, &slots, actors, &scratch), out);
     }
     out
-}
-
-fn is_true(value: f32) -> bool {
-    value != 0.0 && !value.is_nan()
 }

@@ -12,9 +12,9 @@ mod space;
 pub use cell::Cell;
 pub use distinct::{Distinct, Sketch};
 pub use fold::{Buffers, Folded, fold};
-pub use keys::{KeyPart, SET_KEYS_MAX, is_set};
+pub(crate) use fold::{STRETCH_MAX, at_events, is_true, passes};
 pub(crate) use keys::keys_of;
-pub(crate) use fold::{STRETCH_MAX, at_events};
+pub use keys::{KeyPart, SET_KEYS_MAX, is_set};
 pub use space::{Space, SpaceSpec};
 
 use crate::eval::{Ids, Numbers, SetRef, Sets};
@@ -189,7 +189,7 @@ impl Value<'_> {
 #[derive(Default)]
 pub struct EventReads {
     /// Conditions.
-    pub filters: Vec<(String, Box<dyn Numbers>)>,
+    pub filters: Vec<Filter>,
     /// Numbers.
     pub numbers: Vec<(String, Box<dyn Numbers>)>,
     /// Actors and categories.
@@ -201,6 +201,21 @@ pub struct EventReads {
     /// The cells that these events update, windows aside.
     pub cells: Vec<usize>,
 }
+
+/// Which events count.
+pub struct Filter {
+    /// Equal texts, equal filters.
+    pub about: String,
+    /// The condition of a derived event.
+    pub own: Option<Box<dyn Numbers>>,
+    /// Roles of whose every combination only the first event with that condition counts.
+    pub first: Vec<usize>,
+    /// The `where` of an aggregate.
+    pub and: Option<Box<dyn Numbers>>,
+}
+
+/// Which combinations of actors were met: of filters that let the first of each through.
+pub type Met = rustc_hash::FxHashSet<(u32, u32)>;
 
 impl Cells {
     /// No cells, for a system with so many declared events.
@@ -247,6 +262,8 @@ pub struct State {
     pub(crate) cells: Vec<Cell>,
     pub(crate) spaces: Vec<Space>,
     rings: Vec<fold::Ring>,
+    /// By declared event, then filter.
+    met: Vec<Vec<Met>>,
 }
 
 impl State {
@@ -256,6 +273,7 @@ impl State {
             cells: cells.specs.iter().map(|c| Cell::new(c.what)).collect(),
             spaces: cells.spaces.iter().map(|s| Space::new(s.parts.len())).collect(),
             rings: fold::rings(cells),
+            met: cells.events.iter().map(|e| vec![Met::default(); e.filters.len()]).collect(),
         }
     }
 
@@ -313,6 +331,16 @@ impl State {
             Cell::Times { values, .. } => values.get(key as usize).copied().filter(|t| *t != i64::MIN),
             _ => None,
         }
+    }
+
+    /// All fading sums by key, with the moments to which they are faded.
+    pub fn fading(&self, cell: usize) -> &[(f64, i64)] {
+        if let Cell::Decays { values, .. } = &self.cells[cell] { values } else { &[] }
+    }
+
+    /// All first or last moments by key; `i64::MIN` for one that was never met.
+    pub fn times(&self, cell: usize) -> &[i64] {
+        if let Cell::Times { values, .. } = &self.cells[cell] { values } else { &[] }
     }
 
     /// Sum and number of the latest values.
@@ -380,6 +408,8 @@ impl State {
     /// Resident bytes, near enough.
     pub fn bytes(&self) -> usize {
         let rings: usize = self.rings.iter().map(fold::Ring::bytes).sum();
-        self.cells.iter().map(Cell::bytes).sum::<usize>() + self.spaces.iter().map(Space::bytes).sum::<usize>() + rings
+        let met: usize = self.met.iter().flatten().map(|m| m.capacity() * 9).sum();
+        let spaces: usize = self.spaces.iter().map(Space::bytes).sum();
+        self.cells.iter().map(Cell::bytes).sum::<usize>() + spaces + rings + met
     }
 }

@@ -7,8 +7,8 @@ use tamis_features::plan::{Moment, Reader};
 use tamis_rerank::rerank::{Change, RerankAsk};
 use tamis_retrieve::source::Memo;
 use tamis_spec::actors::Actors;
-use tamis_spec::events::EventRows;
 use tamis_spec::decision::{Answer, Ask, Candidates, Need, Scored};
+use tamis_spec::events::EventRows;
 use tamis_spec::mask::Mask;
 use tamis_spec::matrix::Matrix;
 
@@ -84,6 +84,7 @@ pub struct Desk {
     reader: Reader,
     column: Vec<f32>,
     merged: Mask,
+    eligible: Vec<bool>,
     survivors: Survivors,
 }
 
@@ -157,7 +158,7 @@ pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start
         decided.parts.push(PartTrace { n_in: 0, n_out: desk.found[s].len() as u32, nanos, skipped });
     }
     let from = (scene.clock)();
-    merge(request, desk, n_items);
+    merge(scene, request, desk, n_items);
     let n = desk.candidates.items.len();
     desk.column.resize(n, f32::NAN);
     for (s, source) in scene.past.sources.iter().enumerate().filter(|(s, _)| !decided.parts[*s].skipped) {
@@ -203,7 +204,7 @@ fn learned_vectors(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) {
 }
 
 /// The union of the sources' lists, or what was given, by ascending index; with each source's ranks.
-fn merge(request: &Request<'_>, desk: &mut Desk, n_items: usize) {
+fn merge(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, n_items: usize) {
     let n_sources = desk.found.len();
     desk.merged.clear();
     let items = &mut desk.candidates.items;
@@ -221,6 +222,12 @@ fn merge(request: &Request<'_>, desk: &mut Desk, n_items: usize) {
         }
     }
     items.sort_unstable();
+    if request.given.is_none() && scene.plan.features.eligible.is_some() && !items.is_empty() {
+        let moment = bare(scene, request, items);
+        scene.plan.features.eligible(&moment, &mut desk.reader, &mut desk.eligible);
+        let mut eligible = desk.eligible.iter();
+        items.retain(|_| eligible.next() == Some(&true));
+    }
     for matrix in [&mut desk.candidates.scores, &mut desk.candidates.ranks] {
         matrix.n_columns = n_sources;
         matrix.reset(items.len());
@@ -373,10 +380,15 @@ fn rerank(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, decided: &m
 
 /// Whether a condition of `[decision] where` holds.
 pub fn counts(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) -> bool {
-    let moment = Moment {
+    scene.plan.features.counts(&bare(scene, request, &[]), &mut desk.reader)
+}
+
+/// A moment before anything was proposed.
+fn bare<'a>(scene: &Scene<'a>, request: &Request<'a>, items: &'a [u32]) -> Moment<'a> {
+    Moment {
         now: request.now,
         user: request.user,
-        items: &[],
+        items,
         actors: scene.actors,
         state: &scene.past.state,
         source_scores: None,
@@ -385,8 +397,7 @@ pub fn counts(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) -> bool
         user_vectors: &[],
         item_vectors: &[],
         request: request.asked,
-    };
-    scene.plan.features.counts(&moment, &mut desk.reader)
+    }
 }
 
 impl Desk {

@@ -90,7 +90,12 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
         };
     }
     let condition = plan.features.condition.as_ref().map(|c| format!(" where {}", c.about)).unwrap_or_default();
-    let _ = writeln!(out, "decision {} {}{condition}\n", if s.decision.lists.is_some() { "from" } else { "each" }, s.events[s.decision.event].name.value);
+    let _ = writeln!(
+        out,
+        "decision {} {}{condition}\n",
+        if s.decision.lists.is_some() { "from" } else { "each" },
+        s.events[s.decision.event].name.value
+    );
     funnel_text(plan, &mut out);
     features_text(plan, &mut out);
     let split = &s.split;

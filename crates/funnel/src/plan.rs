@@ -114,9 +114,9 @@ impl Plan {
         let schema = tamis_spec::actors::schema_of(s);
         text.push_str(&serde_json::to_string(&schema).unwrap_or_default());
         for e in &s.events {
-            if let tamis_spec::system::Origin::Derived { base, condition } = &e.origin {
+            if let tamis_spec::system::Origin::Derived { base, condition, first } = &e.origin {
                 text.push_str(&format!(
-                    "\n{} = {base} where {}",
+                    "\n{} = {base} where {} first {first:?}",
                     e.name.value,
                     tamis_features::aggregate::text_of(condition)
                 ));
@@ -125,7 +125,8 @@ impl Plan {
         let condition = self.features.condition.as_ref().map(|c| c.about.as_str());
         let d = &s.decision;
         let (user, item) = (&d.user_name, &d.item_name);
-        text.push_str(&format!("\ndecision {} {:?} {user} {item} {condition:?}", d.event, d.lists));
+        let eligible = self.features.eligible.as_ref().map(|c| c.about.as_str());
+        text.push_str(&format!("\ndecision {} {:?} {user} {item} {condition:?} {eligible:?}", d.event, d.lists));
         let grades = s.label.grades.iter().map(|g| format!("{} {} {}", g.name, g.grade, g.outcome.text.value));
         text.push_str(&format!("\nlabel {:?}", grades.collect::<Vec<_>>()));
         text.push_str(&format!("\n{:?}\n{:?}", s.split, s.train));
@@ -150,6 +151,7 @@ fn plain(value: &tamis_spec::param::ParamValue) -> String {
         V::Text(t) => format!("{t:?}"),
         V::Texts(t) => format!("{:?}", t.iter().map(|t| &t.value).collect::<Vec<_>>()),
         V::Number(n) => n.to_string(),
+        V::Numbers(n) => format!("{n:?}"),
         V::Bool(b) => b.to_string(),
         V::DurationMs(ms) => format!("{ms}ms"),
         V::Table(t) => {

@@ -67,7 +67,8 @@ pub(crate) fn read(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each
 /// The one file of an archive, beside what some programs add of their own.
 fn only_entry<R: Read + std::io::Seek>(file: &Path, archive: &zip::ZipArchive<R>) -> Result<usize, Error> {
     let own = |name: &str| name.starts_with("__MACOSX/") || name.ends_with('/') || name.ends_with(".DS_Store");
-    let found: Vec<usize> = (0..archive.len()).filter(|i| archive.name_for_index(*i).is_some_and(|n| !own(n))).collect();
+    let found: Vec<usize> =
+        (0..archive.len()).filter(|i| archive.name_for_index(*i).is_some_and(|n| !own(n))).collect();
     match found[..] {
         [one] => Ok(one),
         _ => Err(unreadable(file, &format!("an archive of one file is read, this has {}", found.len()))),

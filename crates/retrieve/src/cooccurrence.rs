@@ -27,6 +27,17 @@ pub(crate) enum Counted<'a> {
     Some(&'a Row),
 }
 
+impl Counted<'_> {
+    /// The count of an item; 0 for none.
+    #[inline]
+    pub(crate) fn get(&self, item: u32) -> f32 {
+        match self {
+            Self::All(row) => row.get(item as usize).copied().unwrap_or(0.0),
+            Self::Some(row) => row.get(item),
+        }
+    }
+}
+
 impl Default for Cooccurrence {
     fn default() -> Self {
         Self::Dense { side: 0, counts: Vec::new() }
@@ -112,6 +123,14 @@ impl Row {
     /// Items and counts, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         self.slots.iter().copied().filter(|(item, _)| *item != EMPTY)
+    }
+
+    fn get(&self, item: u32) -> f32 {
+        if self.slots.is_empty() {
+            return 0.0;
+        }
+        let (found, count) = self.slots[self.place(item)];
+        if found == item { count } else { 0.0 }
     }
 
     fn add(&mut self, item: u32, weight: f32) {

@@ -15,7 +15,8 @@ pub(crate) fn of_list(part: &Part, key: &str, system: &System) -> Result<usize, 
         return Err(Diagnostic::unknown(span, "event", name, known));
     };
     let (user, item) = (&system.decision.user_name, &system.decision.item_name);
-    let roles = [(system.user_role(event), user, "that lists are for"), (system.item_role(event), item, "that is ranked")];
+    let roles =
+        [(system.user_role(event), user, "that lists are for"), (system.item_role(event), item, "that is ranked")];
     for (role, actor, purpose) in roles {
         if role.is_none() {
             let message = format!("event `{name}` has no `{actor}`, the actor {purpose}");

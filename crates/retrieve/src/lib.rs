@@ -6,11 +6,13 @@ pub mod ease;
 mod event;
 #[cfg(test)]
 mod fixture;
+pub mod graph;
 mod incidence;
 pub mod learned;
 pub mod neighbours;
 mod normal;
 pub mod popular;
+pub mod recent;
 mod running;
 pub mod source;
 mod stored;
@@ -23,7 +25,8 @@ use source::SourceKind;
 use tamis_spec::kind::Kind;
 
 /// Kinds of `[[candidates]]`.
-pub const SOURCES: &[Kind<dyn SourceKind>] = &[popular::KIND, neighbours::KIND, ease::KIND, vector::KIND];
+pub const SOURCES: &[Kind<dyn SourceKind>] =
+    &[popular::KIND, recent::KIND, graph::KIND, neighbours::KIND, ease::KIND, vector::KIND];
 
 /// Kinds of `[learned.NAME]`.
 pub const LEARNED: &[Kind<dyn LearnedKind>] = &[als::KIND];

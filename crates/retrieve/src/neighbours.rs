@@ -74,6 +74,19 @@ pub const KIND: Kind<dyn SourceKind> = Kind {
             required: false,
             about: "The k-th latest item speaks with weight decay^k, the latest with 1; by default 1.",
         },
+        Param {
+            name: "take",
+            ty: ParamType::Choice(&["sum", "best"]),
+            required: false,
+            about: "What an item gets of several that speak for it: their sum, by default, or the best of them.",
+        },
+        Param {
+            name: "exact",
+            ty: ParamType::Bool,
+            required: false,
+            about: "Whether candidates are scored by all counts as of now and not by lists of the nearest, which lag behind and which \
+                    new items are slow to enter; by default false.",
+        },
     ],
     it: &NeighboursKind,
 };
@@ -109,6 +122,8 @@ struct Settings {
     steps: Option<usize>,
     directed: bool,
     decay: f32,
+    best: bool,
+    exact: bool,
 }
 
 impl Settings {
@@ -121,6 +136,8 @@ impl Settings {
             steps: params.count("steps"),
             directed: params.bool("directed").unwrap_or(false),
             decay: params.number("decay").unwrap_or(1.0) as f32,
+            best: params.text("take") == Some("best"),
+            exact: params.bool("exact").unwrap_or(false),
         }
     }
 }
@@ -188,6 +205,27 @@ impl Neighbours {
             }
         }
         true
+    }
+
+    /// Scores items by all counts as of now; `out` holds 0 where there is a history.
+    fn score_exactly(&self, ask: &Ask<'_>, items: &[u32], seen: &mut Mask, out: &mut [f32]) {
+        let visits = ask.answers.first().map_or(&[][..], Answer::visits);
+        let root = |item: u32| self.items.inverse_roots.get(item as usize).copied().unwrap_or(0.0);
+        seen.clear();
+        let mut weight = 1.0;
+        for visit in visits.iter().rev().take(self.settings.last) {
+            if seen.insert(visit.item) && (visit.item as usize) < self.lists.len() {
+                let (row, of) = (self.counts.from(visit.item), weight * root(visit.item));
+                for (o, item) in out.iter_mut().zip(items).filter(|(_, item)| **item != visit.item) {
+                    let count = row.get(*item);
+                    if count > 0.0 {
+                        let more = of * similarity(count, root(*item), self.settings.shrinkage);
+                        *o = if self.settings.best { o.max(more) } else { *o + more };
+                    }
+                }
+            }
+            weight *= self.settings.decay;
+        }
     }
 
     fn refresh(&mut self, item: u32) {
@@ -260,7 +298,7 @@ impl Source for Neighbours {
                     if *score == 0.0 && more > 0.0 {
                         touched.push(near.item);
                     }
-                    *score += more;
+                    *score = if self.settings.best { score.max(more) } else { *score + more };
                 }
             }
             weight *= self.settings.decay;
@@ -272,8 +310,13 @@ impl Source for Neighbours {
         best.finish(out);
     }
 
-    fn score(&self, _: &Ask<'_>, items: &[u32], memo: &mut Memo, out: &mut [f32]) {
-        let absent = if kept::<Asked>(&mut memo.kept).knows { 0.0 } else { f32::NAN };
+    fn score(&self, ask: &Ask<'_>, items: &[u32], memo: &mut Memo, out: &mut [f32]) {
+        let asked = kept::<Asked>(&mut memo.kept);
+        let absent = if asked.knows { 0.0 } else { f32::NAN };
+        if self.settings.exact {
+            out.fill(absent);
+            return self.score_exactly(ask, items, &mut asked.seen, out);
+        }
         for (o, item) in out.iter_mut().zip(items) {
             let score = memo.scores.get(*item as usize).copied().unwrap_or(0.0);
             *o = if score > 0.0 { score } else { absent };
@@ -331,7 +374,7 @@ mod tests {
     const N: usize = 40;
 
     fn settings() -> Settings {
-        Settings { neighbours: 5, shrinkage: 2.0, last: usize::MAX, steps: None, directed: false, decay: 1.0 }
+        Settings { neighbours: 5, shrinkage: 2.0, last: usize::MAX, steps: None, directed: false, decay: 1.0, best: false, exact: false }
     }
 
     /// The same by counting everything from the whole past whenever a list is due.

@@ -28,6 +28,12 @@ pub const KIND: Kind<dyn SourceKind> = Kind {
             required: false,
             about: "Only events at most so old count; by default all of them.",
         },
+        Param {
+            name: "half_life",
+            ty: ParamType::Duration,
+            required: false,
+            about: "Events weigh half with every such span that passed; not beside `within`.",
+        },
     ],
     it: &PopularKind,
 };
@@ -38,7 +44,17 @@ impl SourceKind for PopularKind {
     fn plan(&self, part: &Part, system: &System) -> Result<SourcePlan, Diagnostic> {
         let event = event::of_list(part, "event", system)?;
         let within_ms = part.params.duration_ms("within");
-        Ok(SourcePlan { needs: vec![Need::Counts { event, within_ms }], ..SourcePlan::default() })
+        let need = match part.params.duration_ms("half_life") {
+            Some(_) if within_ms.is_some() => {
+                let span = part.params.span("half_life").unwrap_or_else(|| part.span.clone());
+                return Err(
+                    Diagnostic::new(span, "`within` and `half_life` exclude each other").help("keep one of them")
+                );
+            }
+            Some(half_life_ms) => Need::Fading { event, half_life_ms },
+            None => Need::Counts { event, within_ms },
+        };
+        Ok(SourcePlan { needs: vec![need], ..SourcePlan::default() })
     }
 
     fn fit(&self, _: &Part, _: &FitAsk<'_>) -> Result<Vec<u8>, Error> {
@@ -53,26 +69,32 @@ impl SourceKind for PopularKind {
 /// Counts as scores; items without events are not proposed.
 struct Popular;
 
-fn counts<'a>(ask: &Ask<'a>) -> &'a [f64] {
-    ask.answers.first().map_or(&[], Answer::counts)
+/// The count of an item as of now; none for one that was never met.
+fn count(ask: &Ask<'_>, item: usize) -> Option<f32> {
+    match ask.answers.first()? {
+        Answer::Counts(counts) => counts.get(item).map(|c| *c as f32),
+        Answer::Fading { sums, half_life_ms } => {
+            let (sum, moment) = sums.get(item)?;
+            Some((sum * (-((ask.now - moment) as f64) / *half_life_ms as f64).exp2()) as f32)
+        }
+        _ => None,
+    }
 }
 
 impl Source for Popular {
     fn candidates(&self, ask: &Ask<'_>, keep: usize, _: &mut Memo, out: &mut Vec<Scored>) {
         let mut best = Best::new(keep);
-        for (item, count) in counts(ask).iter().take(ask.n_items).enumerate() {
-            if *count > 0.0 && !ask.excluded.has(item as u32) {
-                best.push(item as u32, *count as f32);
+        for item in 0..ask.n_items {
+            let Some(count) = count(ask, item) else { break };
+            if count > 0.0 && !ask.excluded.has(item as u32) {
+                best.push(item as u32, count);
             }
         }
         best.finish(out);
     }
 
     fn score(&self, ask: &Ask<'_>, items: &[u32], _: &mut Memo, out: &mut [f32]) {
-        let counts = counts(ask);
-        for (o, item) in out.iter_mut().zip(items) {
-            *o = counts.get(*item as usize).map_or(0.0, |c| *c as f32);
-        }
+        out.iter_mut().zip(items).for_each(|(o, item)| *o = count(ask, *item as usize).unwrap_or(0.0));
     }
 
     fn fold(&mut self, _: &Happened<'_>) {}

@@ -27,6 +27,20 @@ pub enum Need {
         /// In [now - within, now); all of the past when none.
         within_ms: Option<i64>,
     },
+    /// The number of events of this kind for every item, each halved with every half-life that passed since.
+    Fading {
+        /// Index of the event in the system.
+        event: usize,
+        /// Time to one half.
+        half_life_ms: i64,
+    },
+    /// The moment of the first or last event of this kind of every item.
+    Moments {
+        /// Index of the event in the system.
+        event: usize,
+        /// The first, not the last.
+        first: bool,
+    },
 }
 
 /// The answer to a [`Need`] as of the decision: nothing in it happened at `now` or later.
@@ -36,12 +50,26 @@ pub enum Answer<'a> {
     History(&'a [Visit]),
     /// By item; items past the end have none.
     Counts(&'a [f64]),
+    /// By item: the number and the moment to which it is faded; items past the end have none.
+    Fading {
+        /// (number, ms).
+        sums: &'a [(f64, i64)],
+        /// Time to one half.
+        half_life_ms: i64,
+    },
+    /// By item, ms; `i64::MIN` for those that had none, and items past the end have none.
+    Moments(&'a [i64]),
 }
 
 impl<'a> Answer<'a> {
     /// The visits; empty when this answers something else.
     pub fn visits(&self) -> &'a [Visit] {
         if let Self::History(v) = self { v } else { &[] }
+    }
+
+    /// The moments; empty when this answers something else.
+    pub fn moments(&self) -> &'a [i64] {
+        if let Self::Moments(m) = self { m } else { &[] }
     }
 
     /// The counts; empty when this answers something else.

@@ -27,6 +27,8 @@ pub enum ParamType {
     Number(f64, f64),
     /// A whole number within bounds, both included.
     Integer(i64, i64),
+    /// A list of whole numbers within bounds, both included.
+    Integers(i64, i64),
     /// true or false.
     Bool,
     /// A time span: `"30d"`, `"250ms"`.
@@ -62,6 +64,8 @@ pub enum ParamValue {
     Texts(Vec<Spanned<String>>),
     /// Number, Integer, Share (0 to 1), Bytes.
     Number(f64),
+    /// Integers.
+    Numbers(Vec<f64>),
     /// Bool.
     Bool(bool),
     /// Duration, in milliseconds.
@@ -101,6 +105,11 @@ impl Params {
     /// A Number, Integer, Share or Bytes.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.get(name).and_then(|v| if let ParamValue::Number(n) = v.value { Some(n) } else { None })
+    }
+
+    /// A list of Integers; empty when absent.
+    pub fn numbers(&self, name: &str) -> &[f64] {
+        self.get(name).map_or(&[], |v| if let ParamValue::Numbers(n) = &v.value { n.as_slice() } else { &[] })
     }
 
     /// A whole number that is not negative.

@@ -180,6 +180,8 @@ pub enum Origin {
         base: usize,
         /// The condition.
         condition: Expr,
+        /// `first`: one or two roles of whose every combination only the first occurrence counts; empty when all do.
+        first: Vec<usize>,
     },
 }
 
@@ -211,8 +213,30 @@ pub struct DecisionSpec {
     pub item_name: String,
     /// `where`: which of them count; an expression over what is known before the decision.
     pub condition: Option<Expr>,
+    /// `eligible`: which items may be proposed.
+    pub eligible: Option<Expr>,
+    /// `request`: fields of the event that are known when the decision is made, by index. All of a logged list.
+    pub request: Vec<usize>,
     /// Where `[decision]` stands.
     pub span: Span,
+}
+
+impl DecisionSpec {
+    /// Every occurrence of an event is a decision: (actor, name) of whom it is for and of the item.
+    pub fn each(event: usize, user: (usize, &str), item: (usize, &str)) -> Self {
+        Self {
+            event,
+            lists: None,
+            user: user.0,
+            item: item.0,
+            user_name: user.1.into(),
+            item_name: item.1.into(),
+            condition: None,
+            eligible: None,
+            request: Vec::new(),
+            span: 0..1,
+        }
+    }
 }
 
 /// How logged rows make lists: by their id, else by whom they were shown to and when.
@@ -274,6 +298,12 @@ pub struct Split {
     pub of: SplitOf,
     /// `every`: of the decisions of train, validate and test in the order of the log, each so-many-th counts, the first of all.
     pub every: [usize; 3],
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1, of: SplitOf::Events, every: [1; 3] }
+    }
 }
 
 /// What shares of a split are shares of.

@@ -76,7 +76,7 @@ impl Decisions {
             user: of.user,
             limit: usize::MAX,
             given: self.lists.then(|| self.items(of)),
-            asked: self.lists.then_some((rows, of.row as usize)),
+            asked: Some((rows, of.row as usize)),
             budget_ns: u64::MAX,
         }
     }
@@ -358,7 +358,7 @@ fn fulfilled(plan: &Plan, data: &Data, of: &Decisions, all: Vec<Decision>) -> Ve
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
-            request: of.lists.then_some((asked, d.row as usize)),
+            request: Some((asked, d.row as usize)),
         };
         if plan.features.counts(&moment, &mut reader) {
             out.push(d);

@@ -1,8 +1,8 @@
 //! Examples: decisions replayed through the funnel as it is being fitted, and the rows its next stage would have scored.
 
 use crate::data::Data;
-use crate::progress::Progress;
 use crate::decisions::{Decision, Decisions};
+use crate::progress::Progress;
 use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
 use tamis_funnel::{Desk, Fitted, Past, Plan, Replay};
 use tamis_spec::mix::{GOLDEN, mix};
@@ -130,8 +130,7 @@ fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize,
 
 /// `n` of the items, ascending: those with the smallest hashes, so that the draw depends on the seed alone.
 fn draw(items: impl Iterator<Item = u32>, n: usize, seed: u64) -> Vec<u32> {
-    let mut hashed: Vec<(u64, u32)> =
-        items.map(|i| (mix(seed ^ u64::from(i).wrapping_mul(GOLDEN)), i)).collect();
+    let mut hashed: Vec<(u64, u32)> = items.map(|i| (mix(seed ^ u64::from(i).wrapping_mul(GOLDEN)), i)).collect();
     if n > 0 && n < hashed.len() {
         hashed.select_nth_unstable(n - 1);
     }

@@ -2,10 +2,10 @@
 //! can be refitted refitted on all that is known.
 
 use crate::data::Data;
+use crate::decisions::{self, Decision, Decisions};
 use crate::error::Error;
 use crate::examples::{Collect, Rows, collect, sample};
 use crate::progress::{Progress, timed};
-use crate::decisions::{self, Decision, Decisions};
 use crate::windows::{self, TRAIN, VALIDATE, Windows};
 use std::collections::BTreeMap;
 use std::sync::Arc;

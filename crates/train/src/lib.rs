@@ -11,11 +11,11 @@ pub mod progress;
 pub mod windows;
 
 pub use data::Data;
+pub use decisions::{Decision, Decisions};
 pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::{Trained, train};
 pub use progress::Progress;
-pub use decisions::{Decision, Decisions};
 pub use windows::Windows;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The one fold: events of one kind, a stretch at a time. What is read of the events is computed over the whole stretch, then each
 //! cell takes it in, in the order of the log.
 
-use super::{Cell, CellSpec, Cells, EventReads, LIST_SLACK, Space, State, What, keys_of};
+use super::{Cell, CellSpec, Cells, EventReads, Filter, LIST_SLACK, Met, Space, State, What, keys_of};
 use crate::eval::{At, Scratch, SetBuffer, Slot};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -59,7 +59,7 @@ fn stretch(
     let slots: Vec<Slot<'_>> = columns.actors.iter().map(|ids| Slot::Many(&ids[rows.clone()])).collect();
     let scratch = std::mem::take(&mut buffers.scratch);
     let at = at_events(columns, rows.clone(), &slots, actors, &scratch);
-    buffers.read(reads, &at, &mut state.spaces);
+    buffers.read(reads, &at, &mut state.spaces, &mut state.met[event]);
     let times = &columns.known[rows];
     let mut set = std::mem::take(&mut buffers.set);
     for &i in &reads.cells {
@@ -109,9 +109,11 @@ pub(crate) fn at_events<'a>(
 
 impl Buffers {
     /// Computes everything that is read of a stretch of events.
-    fn read(&mut self, reads: &EventReads, at: &At<'_>, spaces: &mut [Space]) {
+    fn read(&mut self, reads: &EventReads, at: &At<'_>, spaces: &mut [Space], met: &mut [Met]) {
         let n = at.n;
-        columns(&mut self.filters, reads.filters.len(), n, 0.0, |i, out| reads.filters[i].1.numbers(at, out));
+        columns(&mut self.filters, reads.filters.len(), n, 0.0, |i, out| {
+            passes(&reads.filters[i], at, &mut met[i], out)
+        });
         columns(&mut self.numbers, reads.numbers.len(), n, 0.0, |i, out| reads.numbers[i].1.numbers(at, out));
         columns(&mut self.ids, reads.ids.len(), n, MISSING, |i, out| reads.ids[i].1.ids(at, out));
         self.keys.resize_with(reads.keys.len().max(self.keys.len()), Vec::new);
@@ -127,6 +129,31 @@ impl Buffers {
         let highest = |keys: &Vec<u32>| keys.iter().filter(|k| **k != MISSING).max().map_or(0, |k| *k as usize + 1);
         self.n_keys.extend(self.keys.iter().map(highest));
     }
+}
+
+/// 1 where an event passes a filter, else 0.
+pub(crate) fn passes(filter: &Filter, at: &At<'_>, met: &mut Met, out: &mut [f32]) {
+    match &filter.own {
+        Some(own) => own.numbers(at, out),
+        None => out.fill(1.0),
+    }
+    if let [first, rest @ ..] = &filter.first[..] {
+        for (row, o) in out.iter_mut().enumerate().filter(|(_, o)| is_true(**o)) {
+            let key = (at.slots[*first].get(row), rest.first().map_or(MISSING, |second| at.slots[*second].get(row)));
+            *o = f32::from(met.insert(key));
+        }
+    }
+    if let Some(and) = &filter.and {
+        at.scratch.numbers(out.len(), |one| {
+            and.numbers(at, one);
+            out.iter_mut().zip(one).filter(|(_, v)| !is_true(**v)).for_each(|(o, _)| *o = 0.0);
+        });
+    }
+}
+
+/// Whether a number counts as true: neither 0 nor missing.
+pub(crate) fn is_true(value: f32) -> bool {
+    value != 0.0 && !value.is_nan()
 }
 
 /// Makes `count` columns of `n` values each.
@@ -145,7 +172,7 @@ fn columns<T: Copy>(to: &mut Vec<Vec<T>>, count: usize, n: usize, empty: T, mut 
 fn for_counted((key, filter): (usize, Option<usize>), buffers: &Buffers, mut f: impl FnMut(usize, u32)) {
     let (keys, ends) = (&buffers.keys[key], &buffers.ends[key]);
     let keep = filter.map(|f| &buffers.filters[f]);
-    let counts = |row: usize| keep.is_none_or(|k| k[row] != 0.0 && !k[row].is_nan());
+    let counts = |row: usize| keep.is_none_or(|k| is_true(k[row]));
     if ends.is_empty() {
         for (row, key) in keys.iter().enumerate().filter(|(row, key)| **key != MISSING && counts(*row)) {
             f(row, *key);

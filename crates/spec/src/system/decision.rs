@@ -4,15 +4,12 @@ use super::keys::LABEL;
 use super::read::{Reader, names_lost};
 use super::walk::text_of;
 use super::{
-    ActorSpec, DecisionSpec, EventSpec, FieldSpec, GradeSpec, LabelSpec, ListsSpec, Origin, OutcomeSpec, RoleSpec, Split,
-    SplitOf,
+    ActorSpec, DecisionSpec, EventSpec, FieldSpec, GradeSpec, LabelSpec, ListsSpec, Origin, OutcomeSpec, RoleSpec,
+    Split, SplitOf,
 };
 use crate::diagnostic::{Diagnostic, Spanned};
 use crate::expr::Node;
 use crate::param::{ParamValue, Params};
-
-/// Shares of the log for a file without `[split]`.
-const SPLIT: Split = Split { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1, of: SplitOf::Events, every: [1; 3] };
 
 /// An event with the roles and fields of the one that is logged.
 struct Logged<'e> {
@@ -45,8 +42,11 @@ impl Reader<'_> {
         events: &[EventSpec],
     ) -> Option<DecisionSpec> {
         let (table, span) = (top.table("decision")?, top.span("decision")?);
-        let condition = text_of(table, "where").and_then(|t| self.walk.expression(&t.value, &t.span).ok());
-        let condition = condition.filter(|c| !names_lost(c, &self.lost, &[]));
+        let expression = |key: &str| {
+            let read = text_of(table, key).and_then(|t| self.walk.expression(&t.value, &t.span).ok());
+            read.filter(|c| !names_lost(c, &self.lost, &[]))
+        };
+        let (condition, eligible) = (expression("where"), expression("eligible"));
         let named = |key: &str| events.iter().position(|e| Some(e.name.value.as_str()) == table.text(key));
         let event = match (table.text("each"), table.text("from")) {
             (Some(_), Some(_)) => {
@@ -55,7 +55,8 @@ impl Reader<'_> {
                 return None;
             }
             (None, None) => {
-                let help = "each = \"EVENT\" when every occurrence was a decision, from = \"EVENT\" when lists were logged";
+                let help =
+                    "each = \"EVENT\" when every occurrence was a decision, from = \"EVENT\" when lists were logged";
                 self.walk.refuse(span, "[decision] needs `each` or `from`", help);
                 return None;
             }
@@ -74,17 +75,37 @@ impl Reader<'_> {
             self.walk.refuse(item_name.span.clone(), "`for` and `item` name the same actor", help);
             return None;
         }
-        let lists = table.text("from").map(|_| ListsSpec {
-            id: self.field(table, "list", &of),
-            position: self.field(table, "position", &of),
-        });
+        let lists = table
+            .text("from")
+            .map(|_| ListsSpec { id: self.field(table, "list", &of), position: self.field(table, "position", &of) });
         for key in ["list", "position"] {
             if let (None, Some(span)) = (&lists, table.span(key)) {
                 self.walk.refuse(span, format!("`{key}` is a field of lists that were logged"), "write `from`");
             }
         }
+        let request = self.request(table, &of, lists.is_some());
         let (user_name, item_name) = (user_name.value, item_name.value);
-        Some(DecisionSpec { event, lists, user: user?, item: item?, user_name, item_name, condition, span })
+        Some(DecisionSpec { event, lists, user: user?, item: item?, user_name, item_name, condition, eligible, request, span })
+    }
+
+    /// The fields of the decision's event that were known before it.
+    fn request(&mut self, table: &Params, of: &Logged<'_>, listed: bool) -> Vec<usize> {
+        if listed {
+            return (0..of.fields.len()).collect();
+        }
+        let mut request = Vec::new();
+        for name in table.texts("request") {
+            match of.fields.iter().position(|f| f.name.value == name.value) {
+                Some(field) => request.push(field),
+                None if self.lost.contains(&name.value) => {}
+                None => {
+                    let known = of.fields.iter().map(|f| f.name.value.as_str());
+                    let what = format!("field of the event `{}`", of.name);
+                    self.walk.wrong.push(Diagnostic::unknown(name.span.clone(), &what, &name.value, known));
+                }
+            }
+        }
+        request
     }
 
     /// The actor that a name means: by a role of the event, or by its own.
@@ -130,12 +151,7 @@ impl Reader<'_> {
         found
     }
 
-    pub(super) fn label(
-        &mut self,
-        top: &Params,
-        decision: Option<&DecisionSpec>,
-        events: &[EventSpec],
-    ) -> LabelSpec {
+    pub(super) fn label(&mut self, top: &Params, decision: Option<&DecisionSpec>, events: &[EventSpec]) -> LabelSpec {
         let mut out = LabelSpec::default();
         let Some(decision) = decision else { return out };
         let table = self.root.get("label").and_then(|t| t.as_table_like());
@@ -169,12 +185,7 @@ impl Reader<'_> {
         out
     }
 
-    fn outcome(
-        &mut self,
-        text: Spanned<String>,
-        decision: &DecisionSpec,
-        events: &[EventSpec],
-    ) -> Option<OutcomeSpec> {
+    fn outcome(&mut self, text: Spanned<String>, decision: &DecisionSpec, events: &[EventSpec]) -> Option<OutcomeSpec> {
         let read = match self.walk.outcome(&text.value, &text.span) {
             Ok(read) => read,
             Err(wrong) => {
@@ -225,7 +236,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn split(&mut self, top: &Params, fits: bool) -> Split {
-        let Some((table, span)) = top.table("split").zip(top.span("split")) else { return SPLIT };
+        let Some((table, span)) = top.table("split").zip(top.span("split")) else { return Split::default() };
         let mut share = |key: &str| {
             let share = table.number(key)?;
             if share <= 0.0 {
@@ -236,7 +247,7 @@ impl Reader<'_> {
         };
         let sources = if table.get("sources").is_some() { share("sources") } else { Some(0.0) };
         let shares = [sources, share("train"), share("validate"), share("test")];
-        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return SPLIT };
+        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return Split::default() };
         if fits && table.get("sources").is_none() {
             let help = "name the share of the log that learned vectors may see while stages are trained";
             self.walk.refuse(span.clone(), "[split] needs `sources`: the file has learned vectors", help);

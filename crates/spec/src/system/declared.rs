@@ -136,7 +136,9 @@ impl Reader<'_> {
             };
             let params = self.walk.table(&place, table, EVENT);
             if table.contains_key("where") {
-                for (key, item) in table.iter().filter(|(key, _)| *key != "where" && param(EVENT, key).is_some()) {
+                for (key, item) in
+                    table.iter().filter(|(key, _)| !["where", "first"].contains(key) && param(EVENT, key).is_some())
+                {
                     let span = key_span(table, key, item);
                     let message = format!("{} is derived by its `where` and has no `{key}`", place.title);
                     self.walk.refuse(
@@ -146,6 +148,9 @@ impl Reader<'_> {
                     );
                 }
                 continue;
+            }
+            if let Some(span) = params.span("first") {
+                self.walk.refuse(span, "`first` is of a derived event", "add a `where`");
             }
             let file = self.file(&params);
             let time =
@@ -208,7 +213,8 @@ impl Reader<'_> {
             let base = found.map(|condition| (self.base(&condition, &events[..n_declared]), condition));
             match base {
                 Some((Ok(base), condition)) => {
-                    events.push(EventSpec { name, origin: Origin::Derived { base, condition } });
+                    let first = self.first(table, &events[base]);
+                    events.push(EventSpec { name, origin: Origin::Derived { base, condition, first } });
                 }
                 Some((Err(wrong), _)) => {
                     self.lost.push(name.value);
@@ -217,6 +223,31 @@ impl Reader<'_> {
                 None => self.lost.push(name.value),
             }
         }
+    }
+
+    /// The roles that `first` names.
+    fn first(&mut self, table: &dyn TableLike, base: &EventSpec) -> Vec<usize> {
+        let Some(item) = table.get("first") else { return Vec::new() };
+        let (Some(names), Origin::Declared { roles, .. }) = (item.as_array(), &base.origin) else { return Vec::new() };
+        let mut out = Vec::new();
+        for value in names {
+            let Some(name) = value.as_str() else { continue };
+            match roles.iter().position(|r| r.role.value == name) {
+                Some(role) => out.push(role),
+                None => {
+                    let what = format!("actor of the event `{}`", base.name.value);
+                    let span = value.span().unwrap_or_else(|| span_of(table, "first", item));
+                    let known = roles.iter().map(|r| r.role.value.as_str());
+                    self.walk.wrong.push(Diagnostic::unknown(span, &what, name, known));
+                }
+            }
+        }
+        if !(1..=2).contains(&names.len()) {
+            let span = span_of(table, "first", item);
+            self.walk.refuse(span, format!("`first` names one or two actors, found {}", names.len()), "");
+        }
+        out.truncate(2);
+        out
     }
 
     /// The declared event that a condition refers to: the only one with whose name paths in it begin.

@@ -70,8 +70,16 @@ const EACH: Param = optional(
 const ENTRIES: &[Param] = &[
     required("column", ParamType::Text, "The column that holds the list."),
     optional("separator", ParamType::Text, "What stands between entries; by default white space."),
-    optional("into", ParamType::Texts, "Names for the parts of an entry, used like columns; by default the column's own."),
-    optional("between", ParamType::Text, "What stands between the parts of an entry, sought from its end; by default `:`."),
+    optional(
+        "into",
+        ParamType::Texts,
+        "Names for the parts of an entry, used like columns; by default the column's own.",
+    ),
+    optional(
+        "between",
+        ParamType::Text,
+        "What stands between the parts of an entry, sought from its end; by default `:`.",
+    ),
 ];
 const FIELDS: Param = optional(
     "fields",
@@ -102,7 +110,12 @@ pub(super) const EVENT: &[Param] = &[
     optional(
         "where",
         ParamType::Expression,
-        "Makes it a derived event: the occurrences of one declared event that fulfil this. It takes no other key.",
+        "Makes it a derived event: the occurrences of one declared event that fulfil this. Beside it stands at most `first`.",
+    ),
+    optional(
+        "first",
+        ParamType::Texts,
+        "With `where`: of each of these actors, one or two of the event's, only the first occurrence counts.",
     ),
     DELIMITER,
     COLUMNS,
@@ -145,9 +158,23 @@ const DECISION: &[Param] = &[
         "With `from`: the field with the list's id; by default rows of one moment and one `for` make a list.",
     ),
     optional("position", ParamType::Text, "With `from`: the field with the place in the list."),
-    required("for", ParamType::Text, "The actor that a list is for; or its role in the event, where both are of one kind."),
+    optional(
+        "request",
+        ParamType::Texts,
+        "With `each`: the event's fields that were known when it was asked for, read as `request.FIELD`. Of lists, all are.",
+    ),
+    required(
+        "for",
+        ParamType::Text,
+        "The actor that a list is for; or its role in the event, where both are of one kind.",
+    ),
     required("item", ParamType::Text, "The actor that is ranked, or its role in the event."),
     optional("where", ParamType::Expression, "Which decisions count, from what is known before them; by default all."),
+    optional(
+        "eligible",
+        ParamType::Expression,
+        "Which items may be proposed, from what is known before the decision; by default all. Lists that come with the request are not cut.",
+    ),
 ];
 
 /// Keys of `[label]`.

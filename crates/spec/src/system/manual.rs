@@ -86,6 +86,7 @@ fn written(ty: &ParamType) -> String {
         ParamType::Texts => "a list of texts".into(),
         ParamType::Number(low, high) => format!("a number from {low} to {high}"),
         ParamType::Integer(low, high) => format!("a whole number from {low} to {high}"),
+        ParamType::Integers(low, high) => format!("a list of whole numbers from {low} to {high}"),
         ParamType::Bool => "true or false".into(),
         ParamType::Duration => "a time span: `\"20ms\"`, `\"30d\"`; units ms, s, m, h, d, w".into(),
         ParamType::Share => "a share: `\"60%\"` or `0.6`".into(),

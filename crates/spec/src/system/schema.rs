@@ -73,6 +73,9 @@ fn of_type(ty: &ParamType) -> Value {
         ParamType::Texts | ParamType::Events => json!({"type": "array", "items": {"type": "string"}}),
         ParamType::Number(low, high) => json!({"type": "number", "minimum": low, "maximum": high}),
         ParamType::Integer(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),
+        ParamType::Integers(low, high) => {
+            json!({"type": "array", "items": {"type": "integer", "minimum": low, "maximum": high}})
+        }
         ParamType::Bool => json!({"type": "boolean"}),
         ParamType::Duration => json!({"type": "string", "pattern": "^\\s*([0-9.]+(ms|s|m|h|d|w)\\s*)+$"}),
         ParamType::Share => json!({"anyOf": [

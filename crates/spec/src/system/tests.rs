@@ -77,9 +77,9 @@ fn a_whole_file_is_read() {
     assert_eq!(s.actors[0].key.as_ref().map(|k| k.value.as_str()), Some("user_id"));
     assert_eq!(names(0), [("age", Type::Number), ("gender", Type::Category), ("occupation", Type::Category)]);
     assert_eq!(names(1), [("title", Type::Text), ("genres", Type::Tags), ("year", Type::Number)]);
-    assert_eq!(s.split, Split { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1 });
+    assert_eq!(s.split, Split::default());
     assert_eq!(s.train, TrainSpec { decisions: 24_000, validate_decisions: 3_000, negatives: 100 });
-    assert_eq!((s.decision.each, s.decision.user, s.decision.item), (1, 0, 1));
+    assert_eq!((s.decision.event, s.decision.user, s.decision.item), (1, 0, 1));
     assert_eq!(&FILMS[s.decision.span.clone()], "[decision]");
     assert_eq!(s.features.len(), 6);
     assert_eq!(s.learned[0].params.count("dimensions"), Some(64));
@@ -97,7 +97,7 @@ fn declared_events_stand_before_derived_ones() {
         [(0, "user_id"), (1, "movie_id")]
     );
     assert_eq!((fields[0].name.value.as_str(), fields[0].column.as_str()), ("stars", "stars"));
-    let Origin::Derived { base, condition } = &s.events[1].origin else { panic!("liked is derived") };
+    let Origin::Derived { base, condition, .. } = &s.events[1].origin else { panic!("liked is derived") };
     assert_eq!((*base, &FILMS[condition.span.clone()]), (0, "rating.stars >= 4"));
 }
 

@@ -87,6 +87,7 @@ impl Walk<'_> {
             ParamType::Number(..) | ParamType::Integer(..) | ParamType::Share | ParamType::Bytes => {
                 ParamValue::Number(number(ty, item, span)?)
             }
+            ParamType::Integers(low, high) => ParamValue::Numbers(integers((*low, *high), item, span)?),
             ParamType::Duration => ParamValue::DurationMs(duration(ty, item, span)?),
             ParamType::Table(params) => {
                 let table = item.as_table_like().ok_or_else(|| mismatch(ty, item, span))?;
@@ -253,6 +254,18 @@ fn number(ty: &ParamType, item: &Item, span: &Span) -> Result<f64, Diagnostic> {
     Err(Diagnostic::new(span.clone(), message))
 }
 
+fn integers((low, high): (i64, i64), item: &Item, span: &Span) -> Result<Vec<f64>, Diagnostic> {
+    let list = item.as_array().ok_or_else(|| mismatch(&ParamType::Integers(low, high), item, span))?;
+    let number = |value: &Value| {
+        let fits = value.as_integer().filter(|n| (low..=high).contains(n));
+        fits.map(|n| n as f64).ok_or_else(|| {
+            let span = value.span().unwrap_or_else(|| span.clone());
+            Diagnostic::new(span, format!("expected whole numbers from {low} to {high}"))
+        })
+    };
+    list.iter().map(number).collect()
+}
+
 fn duration(ty: &ParamType, item: &Item, span: &Span) -> Result<i64, Diagnostic> {
     match item.as_str().and_then(parse_duration_ms) {
         Some(ms) if ms > 0 => Ok(ms),
@@ -302,6 +315,7 @@ fn expected(ty: &ParamType) -> &'static str {
         ParamType::Texts => "a list of strings",
         ParamType::Number(..) => "a number",
         ParamType::Integer(..) => "a whole number",
+        ParamType::Integers(..) => "a list of whole numbers",
         ParamType::Bool => "true or false",
         ParamType::Duration => "a time span such as \"30d\"",
         ParamType::Share => "a share such as \"60%\" or 0.6",
