@@ -27,6 +27,9 @@ fields = {{ title = "text", director = "category", genres = "tags", year = "numb
 [events.rating]
 actors = {{ user = "user_id", movie = "movie_id" }}
 fields = {{ stars = "number" }}
+[events.discovery]
+where = "rating.stars >= 2"
+first = ["user", "movie"]
 [events.liked]
 where = "rating.stars >= 4"
 [events.click]
@@ -114,7 +117,7 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("min(rating.stars, by = user, within = 1d, last = 3)", "3", "`within` and `last` exclude each other");
     check("liked", "liked", "the event `liked` can only be read by an aggregate");
     check("count(liked, by = user, within = 7d, half_life = 7d)", "7d", "`within` and `half_life` exclude each other");
-    check("count(liked, by = user.age)", "user.age", "`by` takes actors and categories, found a number");
+    check("count(liked, by = user.age)", "user.age", "`by` takes actors, categories and tags, found a number");
     check("score.some + score.other", "other", "unknown source or stage `other`");
     check("movie.genres", "movie.genres", "`feature x` takes a number or a category, found tags");
 }

@@ -48,8 +48,12 @@ pub const KIND: Kind<dyn Fit> = Kind {
         key(
             "bags",
             ParamType::Integer(1, 100),
-            "Models whose scores are averaged, each of other random choices and of four fifths of the decisions: less chance where \
-             there is little data. 1 by default, of all decisions.",
+            "Models whose scores are averaged, each of other random choices: less chance where there is little data. 1 by default.",
+        ),
+        key(
+            "bag_share",
+            ParamType::Share,
+            "Share of the decisions that each of several bags learns from; 0.8 by default.",
         ),
         key(
             "objective",
@@ -160,7 +164,14 @@ fn text_of(ask: &FitAsk<'_>, bag: usize, bags: usize) -> String {
         number("l2", 0.0),
         (ask.seed + bag as u64) % (1 << 31),
         categories.join(","),
-    ) + if bags > 1 { " bagging_fraction=0.8 bagging_freq=1 bagging_by_query=true" } else { "" }
+    ) + &bagging(ask, bags)
+}
+
+fn bagging(ask: &FitAsk<'_>, bags: usize) -> String {
+    match ask.params.number("bag_share").unwrap_or(0.8) {
+        share if bags > 1 && share < 1.0 => format!(" bagging_fraction={share} bagging_freq=1 bagging_by_query=true"),
+        _ => String::new(),
+    }
 }
 
 fn dataset(of: &Examples<'_>, params: &str, like: Option<&Dataset>) -> Result<Dataset, Error> {

@@ -41,7 +41,8 @@ impl<'de> Deserialize<'de> for Key {
 pub struct RankRequest {
     /// The key of the actor that it is for; one that is not known gets a cold start.
     pub user: Key,
-    /// What is true at the moment of the request; no system can declare any yet, so it must be empty.
+    /// What else is known at the moment of the request: fields of the decision's event, as `[decision] request` names them; what is
+    /// left out is missing.
     #[serde(default)]
     pub context: Map<String, Value>,
     /// How many items are wanted, 1 to [`LIMIT_MAX`]; by default the file's `rerank.limit`, else 20.

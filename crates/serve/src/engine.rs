@@ -7,6 +7,7 @@
 
 use crate::answer::{ITEMS_MAX, LIMIT_MAX, RankRequest, RankResponse, UnknownItems};
 use crate::clock::Clock;
+use crate::context::read_context;
 use crate::error::{Error, Refusal, Refused};
 use crate::event::{Ack, EVENTS_MAX, KEY_BYTES_MAX, read, short, stamp};
 use crate::journal::{Journal, Served, schema_with_decisions};
@@ -22,7 +23,7 @@ use tamis_funnel::{Bundle, Fitted, Past, Plan, Request, decide};
 use tamis_log::{Disk, Log, Store};
 use tamis_spec::MISSING;
 use tamis_spec::actors::{Actors, Field, schema_of};
-use tamis_spec::batch::{Batch, Class, Column, Schema};
+use tamis_spec::batch::{Batch, Class, Column, Rows, Schema};
 use tamis_spec::decision::Need;
 use tamis_spec::time::format_time;
 
@@ -106,7 +107,16 @@ impl<S: Store> Engine<S> {
         let from = self.clock.nanos();
         let asked = check(request).inspect_err(|_| self.count_refused());
         let limit = asked?.unwrap_or_else(|| self.limit());
-        let (mut response, time) = self.decide(request, limit);
+        if self.plan.system.candidates.is_empty() && request.items.is_none() {
+            self.count_refused();
+            let help = format!("send items: the keys of each `{}` to order", self.plan.system.decision.item_name);
+            let refused = Refused::new(Refusal::Unanswerable, "rank", "no items, and the system has no sources");
+            return Err(refused.at("items").help(help));
+        }
+        let now = self.clock.now_ms();
+        let context = read_context(&self.plan.system, self.journal.schema(), now, request);
+        let context = context.inspect_err(|_| self.count_refused())?;
+        let (mut response, time) = self.decide(request, context.as_ref(), limit);
         let trace = serde_json::to_string(&response.trace).expect("a trace is plain data");
         response.logged = self.journal.keep(Served {
             time,
@@ -167,7 +177,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// A list that is not in the log yet, and the moment of its decision, ms.
-    pub(crate) fn decide(&self, request: &RankRequest, limit: usize) -> (RankResponse, i64) {
+    pub(crate) fn decide(&self, request: &RankRequest, context: Option<&Rows>, limit: usize) -> (RankResponse, i64) {
         let now = self.clock.now_ms();
         let mut world = self.world();
         let time = world.advance(now);
@@ -179,7 +189,10 @@ impl<S: Store> Engine<S> {
         let clock = || self.clock.nanos();
         let (plan, fitted) = (&self.plan, &self.fitted);
         let scene = decide::Scene { plan, fitted, actors, past, clock: &clock };
-        let asked = Request { now: time, user, limit, given: given.as_deref(), asked: None, budget_ns };
+        let event = system.actors.len() + system.base(system.decision.event);
+        let context = context.map(|rows| actors.asked(&self.journal.schema().records[event], rows));
+        let asked = context.as_ref().map(|rows| (rows, 0));
+        let asked = Request { now: time, user, limit, given: given.as_deref(), asked, budget_ns };
         let decided = decide::decide(&scene, &asked, desk);
         let cold = self.cold(past, user, &request.user.0);
         let items = self.items(actors, &decided, desk, request.explain);
@@ -342,13 +355,6 @@ fn check(request: &RankRequest) -> Result<Option<usize>, Refused> {
             format!("{n} candidates"),
             "items",
             format!("at most {ITEMS_MAX}, or none to let the sources propose"),
-        );
-    }
-    if let Some(name) = request.context.keys().next() {
-        return wrong(
-            format!("unknown name `{}`", short(name)),
-            "context",
-            "no context can be declared yet: leave it out".into(),
         );
     }
     Ok(request.limit)

@@ -9,6 +9,7 @@
 
 mod answer;
 mod clock;
+mod context;
 mod describe;
 mod engine;
 mod error;

@@ -141,7 +141,7 @@ impl Field {
                 let start = t.ids.len();
                 for k in c.range(from) {
                     let id = id_of(c.names.get(k));
-                    if !t.ids[start..].contains(&id) {
+                    if id != MISSING && !t.ids[start..].contains(&id) {
                         t.ids.push(id);
                         t.weights.push(c.weights[k]);
                     }
@@ -283,6 +283,29 @@ impl Actors {
             out.fields[f].grow(at + 1);
             out.fields[f].set(at, &rows.fields[f], row, |text| self.id_of(ty, text));
         }
+    }
+
+    /// One record of an event as columns of one row, for what is asked and never becomes known: actors and words that are new are
+    /// missing. `rows`: of the declared event, with one record; `schema`: its own.
+    pub fn asked(&self, record: &crate::batch::RecordSchema, rows: &Rows) -> crate::events::EventRows {
+        let mut out = crate::events::EventRows { time: vec![rows.time[0]], known: vec![0], ..Default::default() };
+        for (key, keys) in record.keys.iter().zip(&rows.keys) {
+            let table = self.tables.iter().position(|t| t.name == key.actor);
+            out.role_actors.push(table.unwrap_or(0));
+            out.actors.push(vec![table.map_or(MISSING, |t| self.tables[t].keys.find(keys.get(0)))]);
+        }
+        for ((_, ty), column) in record.fields.iter().zip(&rows.fields) {
+            let mut field = Field::new(ty);
+            field.grow(1);
+            field.set(0, column, 0, |text| match ty {
+                Type::Actor(name) => {
+                    self.tables.iter().find(|t| t.name == *name).map_or(MISSING, |t| t.keys.find(text))
+                }
+                _ => self.words.find(text),
+            });
+            out.fields.push(field);
+        }
+        out
     }
 
     fn id_of(&mut self, ty: &Type, text: &str) -> u32 {

@@ -313,6 +313,8 @@ pub enum SplitOf {
     Events,
     /// Decisions.
     Decisions,
+    /// Occurrences of the event of that index.
+    Event(usize),
 }
 
 /// `[train]`: how many examples are made.

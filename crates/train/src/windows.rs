@@ -43,6 +43,11 @@ pub fn cut(plan: &Plan, data: &Data, decisions: &Decisions) -> Result<Windows, E
     let moments: Vec<i64> = match split.of {
         SplitOf::Events => known.clone(),
         SplitOf::Decisions => decisions.all.iter().map(|d| d.now).collect(),
+        SplitOf::Event(event) => {
+            let base = plan.system.base(event);
+            let rows = plan.features.occurrences(event, base, &data.actors, &data.events);
+            rows.iter().map(|row| data.events.kinds[base].known[*row as usize]).collect()
+        }
     };
     let Some(end) = moments.len().checked_sub(1) else { return Err(no_decision(plan)) };
     let shares = [split.sources, split.sources + split.train, split.sources + split.train + split.validate];

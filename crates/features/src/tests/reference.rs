@@ -182,6 +182,29 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
     ("since(click, by = movie.director, from = \"last\")", |a| {
         a.hours(a.past(CLICK, Director).iter().map(|e| e.time).max())
     }),
+    ("count(rating, by = movie.genres)", |a| a.by_genre(RATING, false, None).len() as f32),
+    ("count(click, by = (user, movie.genres), within = 9s)", |a| a.by_genre(CLICK, true, Some(9)).len() as f32),
+    ("sum(rating.stars, by = (movie.genres, user))", |a| {
+        a.by_genre(RATING, true, None).iter().filter_map(|e| e.stars).sum()
+    }),
+    ("mean(rating.stars, by = movie.genres, within = 11s)", |a| {
+        mean(&a.by_genre(RATING, false, Some(11)).iter().filter_map(|e| e.stars).collect::<Vec<_>>())
+    }),
+    ("rate(click / impression, by = movie.genres, prior = 2, expected = 0.25)", |a| {
+        let (clicks, shown) = (a.by_genre(CLICK, false, None).len(), a.by_genre(IMPRESSION, false, None).len());
+        (clicks as f32 + 0.5) / (shown as f32 + 2.0)
+    }),
+    ("count(rating, by = all)", |a| a.n(RATING, All)),
+    ("count(liked, by = all, within = 6s)", |a| a.n_within(LIKED, All, 6)),
+    ("count(discovery, by = movie)", |a| a.discoveries().iter().filter(|e| e.movie == Some(a.movie)).count() as f32),
+    ("count(discovery where user.gender == \"w1\", by = movie, within = 14s)", |a| {
+        let of = a.discoveries();
+        let counts = |e: &&&Happening| e.movie == Some(a.movie) && a.world.gender(e.user) == Some(1);
+        of.iter().filter(counts).filter(|e| a.now - 14_000 <= e.time).count() as f32
+    }),
+    ("distinct(discovery.movie, by = user)", |a| {
+        different(a.discoveries().iter().filter(|e| e.user == Some(a.user)).map(|e| e.movie))
+    }),
     ("seen(rating, by = (user, movie))", |a| a.n(RATING, Both).min(1.0)),
     ("seen(impression, by = movie, within = 4s)", |a| a.n_within(IMPRESSION, Movie, 4).min(1.0)),
     ("seen(click where movie.director == \"w2\", by = user)", |a| {
@@ -260,6 +283,32 @@ impl<'w> Asked<'w> {
                 All => true,
             };
             if joins {
+                found.push(e);
+            }
+        }
+        found
+    }
+
+    /// Earlier events of films with a genre of the candidate's, once for each genre that they share.
+    fn by_genre(&self, of: fn(&Happening) -> bool, own: bool, seconds: Option<i64>) -> Vec<&'w Happening> {
+        let mut found = Vec::new();
+        for (genre, _) in self.film().map_or(&[][..], |f| &f.genres) {
+            for e in self.past(of, All) {
+                let shared = self.world.film(e.movie).is_some_and(|f| f.genres.iter().any(|(g, _)| g == genre));
+                let recent = seconds.is_none_or(|s| self.now - s * 1_000 <= e.time);
+                if shared && recent && (!own || e.user == Some(self.user)) {
+                    found.push(e);
+                }
+            }
+        }
+        found
+    }
+
+    /// The first rating of at least two stars of every user and film, each also where one is missing.
+    fn discoveries(&self) -> Vec<&'w Happening> {
+        let mut found: Vec<&Happening> = Vec::new();
+        for e in self.past(|e| e.kind == Kind::Rating && e.stars.is_some_and(|s| s >= 2.0), All) {
+            if !found.iter().any(|f| (f.user, f.movie) == (e.user, e.movie)) {
                 found.push(e);
             }
         }

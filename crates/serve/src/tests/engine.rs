@@ -95,7 +95,7 @@ fn a_list_that_is_made_while_events_are_written_is_made_without_them_and_not_aft
     let (asked, clock) = (Arc::downgrade(&engine), shop.clock.clone());
     let interrupt = move || {
         clock.ms.fetch_add(10, SeqCst);
-        let (list, time) = asked.upgrade().unwrap().decide(&asks("ann"), 9);
+        let (list, time) = asked.upgrade().unwrap().decide(&asks("ann"), None, 9);
         tell.send((list.items.len(), time)).unwrap();
     };
     assert!(store.on_sync.set(Box::new(interrupt)).is_ok());
@@ -103,7 +103,7 @@ fn a_list_that_is_made_while_events_are_written_is_made_without_them_and_not_aft
     engine.events(&[liked("ann", "0")]).unwrap();
     assert_eq!(frames(&shop.store).pop().unwrap().rows[2].known, [NOW + 5]);
     assert_eq!(told.try_recv(), Ok((4, NOW + 5)));
-    let (list, time) = engine.decide(&asks("ann"), 9);
+    let (list, time) = engine.decide(&asks("ann"), None, 9);
     assert_eq!((list.items.len(), time), (3, NOW + 15));
     shop.clock.ms.store(NOW, SeqCst);
     engine.events(&[liked("ann", "1")]).unwrap();
@@ -314,7 +314,7 @@ fn a_request_that_no_list_can_be_made_for_is_refused() {
     let million = vec![Key("7".into()); 1_000_000];
     check(RankRequest { items: Some(million), ..asks("ann") }, "items", "1000000 candidates", "at most 10000");
     let context = json!({ "page": 1 }).as_object().unwrap().clone();
-    check(RankRequest { context, ..asks("ann") }, "context", "`page`", "leave it out");
+    check(RankRequest { context, ..asks("ann") }, "context", "`page`", "names no request: leave it out");
     assert_eq!(engine.metrics().refused.load(Relaxed), 5);
 }
 

@@ -1,6 +1,6 @@
 //! Reads `[decision]`, `[label]` and `[split]`: what is decided, what turned out right, and which of it is looked at when.
 
-use super::keys::LABEL;
+use super::keys::{DECISION, LABEL};
 use super::read::{Reader, names_lost};
 use super::walk::text_of;
 use super::{
@@ -54,6 +54,7 @@ impl Reader<'_> {
                 self.walk.refuse(span, "`each` and `from` exclude each other", "were lists logged? then keep `from`");
                 return None;
             }
+            (None, None) if self.says("each") || self.says("from") => return None,
             (None, None) => {
                 let help =
                     "each = \"EVENT\" when every occurrence was a decision, from = \"EVENT\" when lists were logged";
@@ -85,7 +86,24 @@ impl Reader<'_> {
         }
         let request = self.request(table, &of, lists.is_some());
         let (user_name, item_name) = (user_name.value, item_name.value);
-        Some(DecisionSpec { event, lists, user: user?, item: item?, user_name, item_name, condition, eligible, request, span })
+        Some(DecisionSpec {
+            event,
+            lists,
+            user: user?,
+            item: item?,
+            user_name,
+            item_name,
+            condition,
+            eligible,
+            request,
+            span,
+        })
+    }
+
+    /// Whether `[decision]` has a key, or another that is likely meant to be it.
+    fn says(&self, key: &str) -> bool {
+        let table = self.root.get("decision").and_then(|t| t.as_table_like());
+        table.is_some_and(|t| super::walk::holds(t, DECISION, key))
     }
 
     /// The fields of the decision's event that were known before it.
@@ -235,7 +253,23 @@ impl Reader<'_> {
         logged(events, event).fields.iter().position(|f| f.name.value == *name)
     }
 
-    pub(super) fn split(&mut self, top: &Params, fits: bool) -> Split {
+    fn split_of(&mut self, table: &Params, events: &[EventSpec]) -> SplitOf {
+        let Some(word) = text_of(table, "of") else { return SplitOf::Events };
+        match (word.value.as_str(), events.iter().position(|e| e.name.value == word.value)) {
+            ("events", _) => SplitOf::Events,
+            ("decisions", _) => SplitOf::Decisions,
+            (_, Some(event)) => SplitOf::Event(event),
+            (name, None) => {
+                if !self.lost.contains(&word.value) {
+                    let known = events.iter().map(|e| e.name.value.as_str()).chain(["events", "decisions"]);
+                    self.walk.wrong.push(Diagnostic::unknown(word.span, "event", name, known.collect::<Vec<_>>()));
+                }
+                SplitOf::Events
+            }
+        }
+    }
+
+    pub(super) fn split(&mut self, top: &Params, events: &[EventSpec], fits: bool) -> Split {
         let Some((table, span)) = top.table("split").zip(top.span("split")) else { return Split::default() };
         let mut share = |key: &str| {
             let share = table.number(key)?;
@@ -257,7 +291,7 @@ impl Reader<'_> {
             let percent = (sum * 1e8).round() / 1e6;
             self.walk.refuse(span, format!("the shares add up to {percent}%"), "they have to add up to 100%");
         }
-        let of = if table.text("of") == Some("decisions") { SplitOf::Decisions } else { SplitOf::Events };
+        let of = self.split_of(table, events);
         let every = |key: &str| match table.get("every").map(|v| &v.value) {
             Some(ParamValue::Table(every)) => every.count(key).unwrap_or(1),
             _ => 1,

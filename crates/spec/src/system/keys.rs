@@ -145,7 +145,8 @@ const ROLE: &[Param] = &[
     optional("column", ParamType::Text, "The column with its key; by default the name."),
 ];
 
-const DECISION: &[Param] = &[
+/// Keys of `[decision]`.
+pub(super) const DECISION: &[Param] = &[
     optional(
         "each",
         ParamType::Event,
@@ -209,7 +210,11 @@ const SPLIT: &[Param] = &[
     required("train", ParamType::Share, "What stages are fitted on."),
     required("validate", ParamType::Share, "What choices are made on."),
     required("test", ParamType::Share, "What is looked at once."),
-    optional("of", ParamType::Choice(&["events", "decisions"]), "What the shares are of; by default events."),
+    optional(
+        "of",
+        ParamType::Text,
+        "What the shares are of: `events`, the default, `decisions`, or one event by its name.",
+    ),
     optional(
         "every",
         ParamType::Table(EVERY),

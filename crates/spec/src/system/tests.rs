@@ -306,18 +306,17 @@ fn a_mistake_in_an_actor_or_event_is_told_with_its_place() {
 #[test]
 fn a_mistake_in_the_decision_or_split_is_told_with_its_place() {
     check("each = \"liked\"", "each = \"like\"", "[\"like\"] unknown event `like` (did you mean `liked`?)");
-    check("item = \"movie\"\n", "", "[[decision]] [decision] needs `item` (The actor that is ranked.)");
+    check(
+        "item = \"movie\"\n",
+        "",
+        "[[decision]] [decision] needs `item` (The actor that is ranked, or its role in the event.)",
+    );
     check(
         "item = \"movie\"",
         "item = \"user\"",
-        "[\"user\"] `for` and `item` name the same actor (one kind of actor is ranked for another)",
+        "[\"user\"] `for` and `item` name the same actor (where both are of one kind, name their roles in the event)",
     );
     check("item = \"movie\"", "item = \"movie\"\nwhere = \"user.\"", "[] expected a field's name, found the end");
-    check(
-        "value = \"liked\"",
-        "value = \"rating\"",
-        "[\"rating\"] labels other than the decision's own event are not available in this version (write \"liked\")",
-    );
     check("test = \"10%\"", "test = \"20%\"", "[[split]] the shares add up to 110% (they have to add up to 100%)");
     check(
         "test = \"10%\"",
@@ -326,6 +325,39 @@ fn a_mistake_in_the_decision_or_split_is_told_with_its_place() {
     );
     check("test = \"10%\"", "test = 10", "[10] a share is from 0 to 1, or from 0% to 100%");
     check("sources = \"60%\"", "sources = \"70%\"\ntest = 0", "[test] duplicate key");
+}
+
+#[test]
+fn a_mistake_in_lists_and_outcomes_is_told_with_its_place() {
+    check(
+        "each = \"liked\"\n",
+        "",
+        "[[decision]] [decision] needs `each` or `from` (each = \"EVENT\" when every occurrence was a decision, from = \"EVENT\" when lists were logged)",
+    );
+    check(
+        "each = \"liked\"",
+        "each = \"liked\"\nfrom = \"rating\"",
+        "[\"rating\"] `each` and `from` exclude each other (were lists logged? then keep `from`)",
+    );
+    check(
+        "each = \"liked\"",
+        "from = \"rating\"\nlist = \"star\"",
+        "[\"star\"] unknown field of the event `liked` `star` (did you mean `stars`?)"
+            .replace("liked", "rating")
+            .as_str(),
+    );
+    check(
+        "each = \"liked\"",
+        "each = \"liked\"\nlist = \"stars\"",
+        "[\"stars\"] `list` is a field of lists that were logged (write `from`)",
+    );
+    check("for = \"user\"", "for = \"usr\"", "[\"usr\"] unknown actor `usr` (did you mean `user`?)");
+    let label = |text: &str, message: &str| check("value = \"liked\"", &format!("value = \"{text}\""), message);
+    label("likd", "[likd] unknown event `likd` (did you mean `liked`?)");
+    label("liked within", "[] expected a time span such as 30m, found the end");
+    label("liked within 3", "[3] expected a time span such as 30m, found `3`");
+    label("liked 3", "[3] expected `within`, `where` or the end, found `3`");
+    label("7", "[\"7\"] an outcome names an event (for example click within 30m)");
 }
 
 #[test]
