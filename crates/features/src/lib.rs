@@ -4,6 +4,7 @@
 
 pub mod aggregate;
 pub mod call;
+mod column;
 pub mod eval;
 pub mod function;
 pub mod functions;

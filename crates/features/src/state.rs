@@ -305,7 +305,8 @@ impl State {
     pub fn sum_of(&self, cell: usize, keys: &[u32], now: i64) -> f64 {
         match keys {
             [key] => self.sum(cell, *key, now),
-            keys => keys.iter().map(|key| self.sum(cell, *key, now)).sum(),
+            // Beginning at 0: the sum of nothing is -0.
+            keys => keys.iter().fold(0.0, |sum, key| sum + self.sum(cell, *key, now)),
         }
     }
 

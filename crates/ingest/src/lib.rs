@@ -7,6 +7,7 @@ mod import;
 mod locate;
 mod moment;
 mod rows;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -207,3 +207,55 @@ fn a_later_row_of_an_actor_is_counted_as_a_repetition() {
     let folder = Folder::new(&[("users.csv", b"id,age,likes\n1,20,a\n1,30,b\n"), ("v.csv", views)]);
     assert_eq!(folder.import("v.csv").expect("good files").files[0].repeated, 1);
 }
+
+/// A zip archive of these files.
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut to = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        to.start_file(*name, zip::write::SimpleFileOptions::default()).expect("room in memory");
+        to.write_all(bytes).expect("room in memory");
+    }
+    to.finish().expect("room in memory").into_inner()
+}
+
+#[test]
+fn an_archive_of_one_file_is_read_and_of_several_is_refused() {
+    let csv: &[u8] = b"user,item,at,stars,word\n1,x,100,3,p\n2,y,200,5,\n";
+    let one = archive(&[("a/views.csv", csv), ("__MACOSX/._views.csv", b"junk")]);
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv.zip", &one)]);
+    assert_eq!(events(&mut folder.import("views.csv.zip").expect("a good archive")), ["1 x 3", "2 y 5"]);
+    let two = archive(&[("a.csv", csv), ("b.csv", csv)]);
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv.zip", &two)]);
+    let Err(refused) = folder.import("views.csv.zip") else { panic!("two files are read as one") };
+    assert!(refused.to_string().contains("an archive of one file is read, this has 2"), "{refused}");
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv.zip", &one[..one.len() / 2])]);
+    assert!(folder.import("views.csv.zip").is_err(), "half an archive");
+}
+
+#[test]
+fn a_row_is_many_events_where_a_column_holds_a_list() {
+    let more = "columns = [\"user\", \"at\", \"shown\", \"word\"]\ndelimiter = \" \"\n\
+                each = { column = \"shown\", separator = \",\", into = [\"item\", \"stars\"], between = \"-\" }";
+    let lines = b"1 100 N-7-1,M-0, p\n2 90 K-5 q\n2 95  q\n2 96 L q\n2 97 L-x,Z-1 q\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv", lines)]);
+    let mut read = folder.import_with("views.csv", more).expect("two wrong entries of six are few enough");
+    // An entry ends with its last part, so that a key may hold what stands between.
+    assert_eq!(events(&mut read), ["2 K 5", "2 Z 1", "1 N-7 1", "1 M 0"]);
+    let summary = &read.files[1];
+    assert_eq!((summary.rows, summary.bad), (6, 2));
+    let said: Vec<String> =
+        summary.examples.iter().map(|b| format!("{}: {} {}", b.line, b.found, b.expected)).collect();
+    assert_eq!(said, ["4: `L` 2 parts with `-` between them in `shown`", "5: `x` a number in `stars`"]);
+}
+
+#[test]
+fn a_list_may_be_a_json_array_or_have_white_space_between() {
+    let more = "each = { column = \"shown\", into = [\"item\"] }";
+    let json = b"{\"user\": 1, \"at\": 100, \"shown\": [\"x\", \"y\"], \"stars\": 2}\n{\"user\": 2, \"at\": 200, \"shown\": \"z  w\"}\n{\"user\": 2, \"at\": 300}\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.jsonl", json)]);
+    let mut read = folder.import_with("views.jsonl", more).expect("good files");
+    assert_eq!(events(&mut read), ["1 x 2", "1 y 2", "2 z NaN", "2 w NaN"]);
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv", b"user,item,at\n1,x,3\n")]);
+    let Err(refused) = folder.import_with("views.csv", more) else { panic!("there is no such column") };
+    assert!(refused.to_string().contains("shown"), "{refused}");
+}

@@ -19,9 +19,8 @@ pub(crate) fn read_context(
     let event = system.base(system.decision.event);
     let fields = system.event_fields(event);
     let known: Vec<&str> = system.decision.request.iter().map(|f| fields[*f].name.value.as_str()).collect();
-    let refused = |found: String, help: String| {
-        Refused::new(Refusal::Unanswerable, "rank", found).at("context").help(help)
-    };
+    let refused =
+        |found: String, help: String| Refused::new(Refusal::Unanswerable, "rank", found).at("context").help(help);
     if let Some(name) = request.context.keys().find(|name| !known.contains(&name.as_str())) {
         let help = match (nearest(name, known.iter().copied()), known.is_empty()) {
             (Some(near), _) => format!("did you mean `{near}`?"),

@@ -8,8 +8,10 @@ macro_rules! say {
 }
 
 mod check;
+mod check_data;
 mod demo;
 mod evaluate;
+mod examples;
 mod features;
 mod rank;
 mod serve;
@@ -41,6 +43,8 @@ enum Verb {
     Train(train::Arguments),
     /// A bundle on the held-out time, beside baselines
     Evaluate(evaluate::Arguments),
+    /// The training rows as a Parquet file, for other programs
+    Examples(examples::Arguments),
     /// HTTP API
     Serve(serve::Arguments),
     /// One decision from the shell, and why each item is there
@@ -83,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Features(a) => (a.json, features::run(&a)),
         Verb::Train(a) => (a.of.json, train::run(&a)),
         Verb::Evaluate(a) => (a.of.json, evaluate::run(&a)),
+        Verb::Examples(a) => (a.of.json, examples::run(&a)),
         Verb::Serve(a) => (a.of.json, serve::run(&a)),
         Verb::Rank(a) => (a.of.json, rank::run(&a)),
         Verb::Demo(a) => (false, demo::run(&a)),

@@ -305,3 +305,94 @@ fn a_bundle_with_a_changed_byte_and_a_torn_log_are_told() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && told.contains("11 bytes"), "{told}");
 }
+
+/// Lists of four items, of which users open those of their own kind; buys come two minutes later.
+fn lists(dir: &Path, label: &str) {
+    market(dir);
+    let (mut shown, mut buys) = (String::from("list,user,at,items\n"), String::from("user,item,at\n"));
+    for list in 0..400u64 {
+        let (user, at) = (list * 7 % 80, 1_000_000 + list * 60);
+        let items: Vec<u64> = (0..4).map(|k| (list * 11 + k * 13) % 60).collect();
+        let entry = |i: &u64| format!("i{i}:{}", u64::from(i % 2 == user % 2));
+        shown.push_str(&format!("L{list},u{user},{at},{}\n", items.iter().map(entry).collect::<Vec<_>>().join(" ")));
+        buys.push_str(&format!("u{user},i{},{}\n", items[0], at + 120));
+    }
+    let system = r#"
+[system]
+name = "lists"
+task = "rank"
+[actors.user]
+[actors.item]
+from = "items.csv"
+key = "id"
+fields = { kinds = "tags" }
+[events.shown]
+from = "shown.csv"
+each = { column = "items", into = ["item", "opened"] }
+time = "at"
+actors = { user = "user", item = "item" }
+fields = { list = "category", opened = "bool" }
+[events.open]
+where = "shown.opened"
+[events.buy]
+from = "buys.csv"
+time = "at"
+actors = { user = "user", item = "item" }
+[decision]
+from = "shown"
+list = "list"
+for = "user"
+item = "item"
+[label]
+LABEL
+[split]
+of = "decisions"
+train = "60%"
+validate = "20%"
+test = "20%"
+[features]
+match = "cosine(histogram(open.item.kinds, by = user), item.kinds)"
+[[stages]]
+kind = "logistic"
+keep = 10
+"#;
+    let system = system.replace("LABEL", label);
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("a file for the test");
+    write("shown.csv", &shown);
+    write("buys.csv", &buys);
+    write("tamis.toml", &system);
+}
+
+#[test]
+fn the_data_say_how_much_can_be_learned_from_them_and_why_nothing_can() {
+    let check = |label: &str, code: i32, wanted: &[&str]| {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        lists(dir.path(), label);
+        let output = tamis(dir.path(), &["check", ".", "--data"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = [output.stdout, output.stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).concat();
+        wanted.iter().for_each(|w| assert!(said.contains(w), "{label}: {w}\n{said}"));
+    };
+    check(
+        "value = \"open\"",
+        0,
+        &["400 lists", "train 240, validate 80, test 80", "1600 items, 4.0 each; 800 of them right"],
+    );
+    check("value = \"buy within 5m\"", 0, &["400 of them right", "400 times, 0 follow none"]);
+    let late = ["0 of them right", "400 of 400 outcomes are of an item that the user was shown, but not within 1m"];
+    check("value = \"buy within 1m\"", 1, &late);
+    check("value = \"open where opened < 0\"", 1, &["it never happened that open where opened < 0"]);
+}
+
+#[test]
+fn examples_are_written_whole_with_names_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    lists(dir.path(), "value = \"open\"");
+    let told = json(&tamis(dir.path(), &["examples", ".", "--out", "rows.parquet", "--json"]));
+    assert_eq!((told["rows"].as_u64(), told["features"].as_u64()), (Some(1600), Some(1)), "{told}");
+    let written = std::fs::read(dir.path().join("rows.parquet")).expect("it was written");
+    assert!(written.starts_with(b"PAR1") && written.ends_with(b"PAR1"), "it is whole");
+    let nowhere = tamis(dir.path(), &["examples", ".", "--out", "no/such/rows.parquet"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("cannot be written"), "{nowhere:?}");
+}

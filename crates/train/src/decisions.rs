@@ -55,6 +55,8 @@ pub struct Counts {
     pub outcomes: Vec<u64>,
     /// Of these, how many followed no decision.
     pub unattributed: Vec<u64>,
+    /// Of those, how many were of an item that this user had been shown, too long before or in another list.
+    pub late: Vec<u64>,
 }
 
 impl Decisions {
@@ -104,8 +106,11 @@ pub fn decisions(plan: &Plan, data: &Data) -> Decisions {
     out
 }
 
-/// The rows of the decision's event that count, in order, with whom they are for and their item.
-fn rows<'d>(plan: &Plan, data: &'d Data) -> (&'d EventRows, Vec<(u32, u32, u32)>) {
+/// A row of the decision's event, whom it is for, and its item.
+type Shown = (u32, u32, u32);
+
+/// The rows of the decision's event that count, in order.
+fn rows<'d>(plan: &Plan, data: &'d Data) -> (&'d EventRows, Vec<Shown>) {
     let system = &plan.system;
     let base = system.base(system.decision.event);
     let columns = &data.events.kinds[base];
@@ -134,13 +139,16 @@ fn chosen(plan: &Plan, data: &Data) -> Decisions {
     out
 }
 
+type List = Vec<(u32, f32)>;
+
 /// Rows make lists: those with one id and for one user, else those of one moment and for one user.
 fn listed(plan: &Plan, data: &Data) -> Decisions {
     let (columns, rows) = rows(plan, data);
     let spec = plan.system.decision.lists.expect("only lists are listed");
     let mut out = Decisions { lists: true, ..Decisions::default() };
     let mut places: HashMap<(u64, u32), usize> = HashMap::new();
-    let mut lists: Vec<(u32, u32, Vec<(u32, f32)>)> = Vec::new();
+    // Its first row, the user, items with positions.
+    let mut lists: Vec<(u32, u32, List)> = Vec::new();
     for (row, user, item) in rows {
         if user == MISSING || item == MISSING {
             out.counts.incomplete += 1;
@@ -253,13 +261,16 @@ fn grade(plan: &Plan, data: &Data, out: &mut Decisions) {
     let mut against = vec![vec![false; out.items.len()]; label.against.len()];
     let places = Places::new(plan, data, out);
     let specs = label.grades.iter().map(|g| (g.grade, &g.outcome)).chain(label.against.iter().map(|(_, o)| (0.0, o)));
-    let (mut counts, mut unattributed) = (Vec::new(), Vec::new());
+    let (mut counts, mut unattributed, mut late) = (Vec::new(), Vec::new(), Vec::new());
     for (o, (grade, spec)) in specs.enumerate() {
-        let (mut n, mut lost) = (0, 0);
-        for (place, amount) in attributed(plan, data, &places, o, spec.within_ms) {
+        let (mut n, mut lost, mut met) = (0, 0, 0);
+        for (place, amount, shown) in attributed(plan, data, &places, o, spec.within_ms) {
             n += 1;
             match place {
-                None => lost += 1,
+                None => {
+                    lost += 1;
+                    met += u64::from(shown);
+                }
                 Some(place) if o >= n_grades => against[o - n_grades][place as usize] = true,
                 Some(place) if spec.amount.is_some() => grades[place as usize] += amount,
                 Some(place) => grades[place as usize] = grades[place as usize].max(grade as f32),
@@ -267,12 +278,13 @@ fn grade(plan: &Plan, data: &Data, out: &mut Decisions) {
         }
         counts.push(n);
         unattributed.push(lost);
+        late.push(met);
     }
     (out.grades, out.against) = (grades, against);
-    (out.counts.outcomes, out.counts.unattributed) = (counts, unattributed);
+    (out.counts.outcomes, out.counts.unattributed, out.counts.late) = (counts, unattributed, late);
 }
 
-/// For every occurrence of an outcome: the item it is attributed to, and how much it was. By its own row where it is the decision's
+/// For every occurrence of an outcome: the item it is attributed to, how much it was, and whether the user had been shown it. By its own row where it is the decision's
 /// own event, else by the list's id where it has one, else to the latest decision within the span.
 fn attributed(
     plan: &Plan,
@@ -280,7 +292,7 @@ fn attributed(
     places: &Places<'_>,
     outcome: usize,
     within_ms: Option<i64>,
-) -> Vec<(Option<u32>, f32)> {
+) -> Vec<(Option<u32>, f32, bool)> {
     let system = &plan.system;
     let event = plan.features.outcomes[outcome].event;
     let base = system.base(event);
@@ -313,7 +325,12 @@ fn attributed(
         }
     };
     let happened = plan.features.happened(outcome, base, &data.actors, &data.events);
-    happened.into_iter().map(|(row, amount)| (place(row), amount)).collect()
+    let shown = |row: u32| {
+        let (row, key) = (row as usize, |role: usize, row: usize| columns.actors[role][row]);
+        let shown = places.by_pair.get(&(key(user, row), key(item, row)));
+        shown.is_some_and(|s| s.first().is_some_and(|(now, _)| *now <= columns.known[row]))
+    };
+    happened.into_iter().map(|(row, amount)| (place(row), amount, shown(row))).collect()
 }
 
 /// Those for which the condition holds at their moment: a replay of the cells alone.

@@ -25,6 +25,8 @@ pub enum Error {
     Bundle(tamis_funnel::bundle::Error),
     /// The log.
     Log(tamis_log::Error),
+    /// What was made cannot be written.
+    Write(std::io::Error),
 }
 
 impl fmt::Display for Error {
@@ -35,6 +37,7 @@ impl fmt::Display for Error {
             Self::Rank { stage, source } => write!(f, "stage {stage}: {source}"),
             Self::Bundle(e) => write!(f, "{e}"),
             Self::Log(e) => write!(f, "{e}"),
+            Self::Write(e) => write!(f, "the rows cannot be written: {e}; is there room?"),
         }
     }
 }

@@ -88,16 +88,31 @@ fn replay(of: &Collect<'_>, decisions: &[(usize, bool, Decision)], progress: &dy
     for (index, is_train, decision) in decisions {
         replay.until(decision.now, &mut past);
         let negatives = if *is_train { of.negatives } else { usize::MAX };
-        let (values, labels, weights) = rows_of(of, &past, decision, negatives, &mut desk);
-        out.push(One { index: *index, is_train: *is_train, values, labels, weights });
+        let (index, is_train) = (*index, *is_train);
+        out.push(match rows_of(of, &past, decision, negatives, &mut desk) {
+            Some(Labelled { labels, weights }) => {
+                One { index, is_train, values: desk.rows[of.stage].values.clone(), labels, weights }
+            }
+            None => One { index, is_train, values: Vec::new(), labels: Vec::new(), weights: Vec::new() },
+        });
         progress.advance(1);
     }
     out
 }
 
-type Labelled = (Vec<f32>, Vec<f32>, Vec<f32>);
-
-fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize, desk: &mut Desk) -> Labelled {
+/// The labels and weights of the rows that a decision gives a stage, which stand in the desk; none when what was right is lost.
+pub(crate) struct Labelled {
+    pub(crate) labels: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
+}
+/// Makes the rows of one decision in `desk.rows` and `desk.row_items` of the stage; all that are right, at most `negatives` others.
+pub(crate) fn rows_of(
+    of: &Collect<'_>,
+    past: &Past,
+    decision: &Decision,
+    negatives: usize,
+    desk: &mut Desk,
+) -> Option<Labelled> {
     let scene = Scene { plan: of.plan, fitted: of.fitted, actors: &of.data.actors, past, clock: &|| 0 };
     let request = of.decisions.request(of.plan, of.data, decision);
     let mut decided = Decided::default();
@@ -112,7 +127,7 @@ fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize,
     let grade = |item: u32| right.binary_search_by_key(&item, |(i, _)| *i).map_or(0.0, |at| right[at].1);
     let n_right = desk.items().iter().filter(|i| grade(**i) > 0.0).count();
     if n_right == 0 && !of.decisions.lists {
-        return Default::default();
+        return None;
     }
     let n_negatives = desk.items().len() - n_right;
     let mut weight = 1.0;
@@ -125,7 +140,7 @@ fn rows_of(of: &Collect<'_>, past: &Past, decision: &Decision, negatives: usize,
     stage_rows(&scene, &request, desk, of.stage);
     let labels: Vec<f32> = desk.items().iter().map(|i| grade(*i)).collect();
     let weights = labels.iter().map(|l| if *l > 0.0 { 1.0 } else { weight }).collect();
-    (desk.rows[of.stage].values.clone(), labels, weights)
+    Some(Labelled { labels, weights })
 }
 
 /// `n` of the items, ascending: those with the smallest hashes, so that the draw depends on the seed alone.

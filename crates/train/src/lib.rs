@@ -5,6 +5,7 @@ pub mod decisions;
 pub mod error;
 pub mod evaluate;
 pub mod examples;
+pub mod export;
 pub mod fit;
 pub mod judge;
 pub mod progress;

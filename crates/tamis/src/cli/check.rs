@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// Print the manual of system files
     #[arg(long)]
     manual: bool,
+    /// Read the files too: how many decisions and positives they make, and which outcomes follow none
+    #[arg(long, conflicts_with_all = ["schema", "manual"])]
+    data: bool,
 }
 
 impl Arguments {
@@ -45,6 +48,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     }
     let system = a.system.clone().unwrap_or_default();
     let (home, plan) = planned(&Of { system, home: a.home.clone(), json: a.json })?;
+    if a.data {
+        return super::check_data::run(&home, &plan, a.json);
+    }
     let sizes = super::train::sizes(&home).map_or_else(Sizes::default, |[users, items, events]| Sizes {
         users: users as f64,
         items: items as f64,

@@ -88,8 +88,13 @@ fn data(plan: &Plan, rows: &[Row<'_>]) -> Data {
     data
 }
 
-/// Lists as (second, user, [(post, grade)]).
-fn told(of: &Decisions, data: &Data) -> Vec<(i64, String, Vec<(String, f32)>)> {
+/// A list: second, user, posts with grades.
+type Told = (i64, String, Vec<(String, f32)>);
+
+/// The same, as a test writes it.
+type Expected<'e> = (i64, &'e str, &'e [(&'e str, f32)]);
+
+fn told(of: &Decisions, data: &Data) -> Vec<Told> {
     let name = |table: usize, idx: u32| data.actors.tables[table].keys.name(idx).to_string();
     let list = |d: &crate::Decision| {
         let items = of.items(d).iter().zip(of.grades(d)).map(|(item, grade)| (name(1, *item), *grade)).collect();
@@ -98,7 +103,7 @@ fn told(of: &Decisions, data: &Data) -> Vec<(i64, String, Vec<(String, f32)>)> {
     of.all.iter().map(list).collect()
 }
 
-fn check(label: &str, rows: &[Row<'_>], expected: &[(i64, &str, &[(&str, f32)])]) -> Decisions {
+fn check(label: &str, rows: &[Row<'_>], expected: &[Expected<'_>]) -> Decisions {
     let plan = planned(label);
     let data = data(&plan, rows);
     let found = decisions(&plan, &data);
@@ -162,6 +167,7 @@ fn an_outcome_with_a_list_id_belongs_to_that_list_whatever_was_shown_since() {
     );
     // `b` was not in bob's list, and L1 was never shown to cid.
     assert_eq!((found.counts.outcomes, found.counts.unattributed), (vec![3], vec![2]));
+    assert_eq!(found.counts.late, [0]);
 }
 
 #[test]
@@ -201,7 +207,7 @@ fn an_outcome_without_one_belongs_to_the_latest_list_within_its_span() {
         ],
     );
     assert_eq!(found.against, [[false, false, false, false, true, false]]);
-    assert_eq!(found.counts.unattributed, [0, 0, 1]);
+    assert_eq!((found.counts.unattributed, found.counts.late), (vec![0, 0, 1], vec![0, 0, 1]));
 }
 
 #[test]
