@@ -36,6 +36,8 @@ where = "rating.stars >= 4"
 actors = {{ user = "user_id", movie = "movie_id" }}
 [events.impression]
 actors = {{ user = "user_id", movie = "movie_id" }}
+[events.follow]
+actors = {{ user = "user_id", other = {{ actor = "user", column = "other_id" }} }}
 [learned.taste]
 kind = "als"
 event = "liked"
@@ -118,6 +120,26 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
     check("liked", "liked", "the event `liked` can only be read by an aggregate");
     check("count(liked, by = user, within = 7d, half_life = 7d)", "7d", "`within` and `half_life` exclude each other");
     check("count(liked, by = user.age)", "user.age", "`by` takes actors, categories and tags, found a number");
+    check(
+        "last(rating.stars, by = movie.genres)",
+        "movie.genres",
+        "`last` takes actors and categories behind `by`, found tags",
+    );
+    check(
+        "count(rating, by = (movie.genres, movie.genres))",
+        "(movie.genres, movie.genres)",
+        "only one part of a key can be tags",
+    );
+    check("count(rating, by = (user, movie), as = user)", "user", "`as` names 1, `by` 2");
+    check("count(follow, by = user, as = othr)", "othr", "unknown field or actor of the event `follow` `othr`");
+    check(
+        "count(follow, by = movie, as = other)",
+        "other",
+        "in the event this is another kind of thing than in the decision",
+    );
+    check("since(rating, by = user, form = \"first\")", "form", "unknown argument of `since` `form`");
+    check("request.stars", "stars", "was `stars` known when it was asked for?");
+    check("request.colour == \"red\"", "colour", "unknown field of the event `liked` `colour`");
     check("score.some + score.other", "other", "unknown source or stage `other`");
     check("movie.genres", "movie.genres", "`feature x` takes a number or a category, found tags");
 }

@@ -77,9 +77,8 @@ fn fifty() -> Vec<(String, String)> {
 fn system(features: &[(String, String)], oracle: Option<&str>) -> System {
     let lines: Vec<String> = features.iter().map(|(name, meaning)| format!("{name} = \"{meaning}\"")).collect();
     let fields: Vec<String> = features.iter().map(|(name, _)| format!("{name} = \"number\"")).collect();
-    let oracle = oracle.map(|file| {
-        format!("[actors.oracle]\nfrom = \"{file}\"\nkey = \"id\"\nfields = {{ {} }}", fields.join(", "))
-    });
+    let oracle = oracle
+        .map(|file| format!("[actors.oracle]\nfrom = \"{file}\"\nkey = \"id\"\nfields = {{ {} }}", fields.join(", ")));
     let text = format!(
         r#"
 [system]

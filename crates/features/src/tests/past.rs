@@ -86,6 +86,7 @@ fn in_memory(system: &System, world: &World) -> (Actors, Events) {
             Kind::Rating => "rating",
             Kind::Click => "click",
             Kind::Impression => "impression",
+            Kind::Follow => "follow",
         };
         let key = |k: Option<u32>| k.map_or(String::new(), |k| k.to_string());
         let kind = append(&schema, &mut batch, (Class::Event, name), e.time, &[key(e.user), key(e.movie)]);
@@ -173,7 +174,7 @@ fn worlds(n_events: usize) -> impl Strategy<Value = World> {
     let film = (maybe((1980u32..2000).prop_map(|y| y as f32)), maybe(0u32..3), genres);
     let film = film.prop_map(|(year, director, genres)| Film { year, director, genres });
     let films = prop::collection::vec(film, 3..N_FILMS as usize - 1);
-    let kind = prop::sample::select(vec![Kind::Rating, Kind::Rating, Kind::Click, Kind::Impression]);
+    let kind = prop::sample::select(vec![Kind::Rating, Kind::Rating, Kind::Click, Kind::Impression, Kind::Follow]);
     let stars = (2u32..11).prop_map(|s| s as f32 / 2.0);
     let event = (0i64..30, kind, maybe(0..N_USERS), maybe(0..N_FILMS - 1), maybe(stars))
         .prop_map(|(second, kind, user, movie, stars)| Happening { time: second * 1_000, kind, user, movie, stars });

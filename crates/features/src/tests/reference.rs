@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Rating,
     Click,
     Impression,
+    /// Of another user, whose number stands in `movie`.
+    Follow,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +196,10 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
         let (clicks, shown) = (a.by_genre(CLICK, false, None).len(), a.by_genre(IMPRESSION, false, None).len());
         (clicks as f32 + 0.5) / (shown as f32 + 2.0)
     }),
+    ("count(follow, by = user, as = other)", |a| a.followed().len() as f32),
+    ("count(follow, by = user)", |a| a.n(|e| e.kind == Kind::Follow, User)),
+    ("since(follow, by = user, as = follow.other)", |a| a.hours(a.followed().iter().map(|e| e.time).max())),
+    ("count(click, by = (user, movie), as = (click.user, movie), within = 7s)", |a| a.n_within(CLICK, Both, 7)),
     ("count(rating, by = all)", |a| a.n(RATING, All)),
     ("count(liked, by = all, within = 6s)", |a| a.n_within(LIKED, All, 6)),
     ("count(discovery, by = movie)", |a| a.discoveries().iter().filter(|e| e.movie == Some(a.movie)).count() as f32),
@@ -287,6 +293,12 @@ impl<'w> Asked<'w> {
             }
         }
         found
+    }
+
+    /// Earlier events in which the user was followed.
+    fn followed(&self) -> Vec<&'w Happening> {
+        let log = self.world.log.iter().filter(|e| e.kind == Kind::Follow && e.time < self.now);
+        log.filter(|e| e.movie == Some(self.user)).collect()
     }
 
     /// Earlier events of films with a genre of the candidate's, once for each genre that they share.

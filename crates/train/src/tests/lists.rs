@@ -193,8 +193,8 @@ fn an_outcome_without_one_belongs_to_the_latest_list_within_its_span() {
     };
     let found = lists(5.0, 12.0, 11.0);
     assert_eq!(found.counts.unattributed, [0]);
-    let graded = "[label.case]\ncheap = { when = \"buy within 60s\", grade = 1 }\n\
-                  dear = { when = \"buy within 60s where price > 6\", grade = 3 }\n[label.against]\nhidden = \"hide within 1m\"";
+    let graded = "[label.case]\ndear = { when = \"buy within 60s where price > 6\", grade = 3 }\n\
+                  cheap = { when = \"buy within 60s\", grade = 1 }\n[label.against]\nhidden = \"hide within 1m\"";
     let hides: [Row<'_>; 2] = [("hide", 30, "bob", "c", &[]), ("hide", 200, "bob", "c", &[])];
     let rows = [&buys[..], &hides[..]].concat();
     let found = check(
