@@ -15,7 +15,7 @@ pub const BY: &str = "by";
 /// What the key of `by` is in the event, where that is not the same.
 pub const AS: &str = "as";
 /// The `by` of all events together.
-const ALL: &str = "all";
+pub const ALL: &str = "all";
 
 /// An aggregate's event, condition and key, before it is said what is kept of them.
 pub struct Aggregate<'c> {

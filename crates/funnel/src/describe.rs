@@ -4,6 +4,7 @@ use crate::plan::Plan;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use tamis_features::Per;
+use tamis_features::state::{CellSpec, is_set};
 use tamis_spec::system::{Origin, Type};
 use tamis_spec::time::format_duration;
 
@@ -42,18 +43,25 @@ pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
         }
         total += bytes(&source.bytes);
     }
-    let cells: f64 = plan.features.cells.specs.iter().map(|c| cell_bytes(plan, c, sizes)).sum();
+    let all = |c: &CellSpec| {
+        let (keys, bytes) = cell_bytes(plan, c, sizes);
+        keys * bytes
+    };
+    let cells: f64 = plan.features.cells.specs.iter().map(all).sum();
     total + cells + 48.0 * (sizes.users + sizes.items)
 }
 
-fn cell_bytes(plan: &Plan, cell: &tamis_features::state::CellSpec, sizes: &Sizes) -> f64 {
+/// How many keys a cell has, and the resident bytes of each.
+fn cell_bytes(plan: &Plan, cell: &CellSpec, sizes: &Sizes) -> (f64, f64) {
     let space = &plan.features.cells.spaces[cell.space];
     let keys = match (space.parts.len(), space.per) {
+        (1, _) if space.about == tamis_features::aggregate::ALL => 1.0,
+        (1, _) if is_set(&space.parts) => sizes.items,
         (1, Per::Decision) => sizes.users,
         (1, Per::Candidate) => sizes.items,
         _ => sizes.events,
     };
-    keys * cell.what.bytes_per_key(sizes.events / keys.max(1.0))
+    (keys, cell.what.bytes_per_key(sizes.events / keys.max(1.0)))
 }
 
 /// Bytes as a person reads them.
@@ -97,7 +105,7 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
         s.events[s.decision.event].name.value
     );
     funnel_text(plan, &mut out);
-    features_text(plan, &mut out);
+    features_text(plan, sizes, &mut out);
     let split = &s.split;
     let share = |v: f64| format!("{:.0} %", v * 100.0);
     let _ = writeln!(
@@ -167,16 +175,22 @@ fn funnel_text(plan: &Plan, out: &mut String) {
     out.push('\n');
 }
 
-fn features_text(plan: &Plan, out: &mut String) {
+fn features_text(plan: &Plan, sizes: &Sizes, out: &mut String) {
     for f in &plan.features.features {
         let per = if f.per == Per::Decision { "once" } else { "each" };
         let _ = writeln!(out, "feature  {:<24} {per}   {}", f.name, f.about);
     }
     let _ = writeln!(out, "\nstate    {} cells", plan.features.cells.specs.len());
     for c in &plan.features.cells.specs {
-        let _ = writeln!(out, "cell     {}", c.about);
+        let (keys, bytes) = cell_bytes(plan, c, sizes);
+        let _ = writeln!(out, "cell     {:>7} B for each of {keys:<9.0} {}", bytes.ceil(), c.about);
     }
     out.push('\n');
+}
+
+fn cell_json(plan: &Plan, cell: &CellSpec, sizes: &Sizes) -> Value {
+    let (keys, bytes) = cell_bytes(plan, cell, sizes);
+    json!({"about": cell.about, "keys": keys, "bytes_per_key": bytes})
 }
 
 /// The plan for programs.
@@ -196,7 +210,7 @@ pub fn to_json(plan: &Plan, sizes: &Sizes) -> Value {
         "stages": parts(&s.stages),
         "rerank": s.rerank.iter().map(|p| p.kind.clone()).collect::<Vec<_>>(),
         "features": features.collect::<Vec<_>>(),
-        "cells": plan.features.cells.specs.iter().map(|c| c.about.clone()).collect::<Vec<_>>(),
+        "cells": plan.features.cells.specs.iter().map(|c| cell_json(plan, c, sizes)).collect::<Vec<_>>(),
         "split": {"sources": s.split.sources, "train": s.split.train, "validate": s.split.validate, "test": s.split.test},
         "memory_bytes": memory_bytes(plan, sizes),
         "sizes_counted": sizes.counted,
