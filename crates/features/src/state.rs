@@ -110,6 +110,8 @@ pub enum What {
     },
 }
 
+/// What an event takes as long as it is in a window; windows that differ in length alone share it.
+pub const WINDOW_EVENT_BYTES: f64 = 16.0;
 /// Words in a histogram.
 pub const HISTOGRAM_MAX: usize = 256;
 /// Numbers that `last = n` can ask for.
@@ -147,7 +149,7 @@ impl What {
     pub fn bytes_per_key(self, events_per_key: f64) -> f64 {
         match self {
             Self::Total | Self::LastTime | Self::FirstTime => 8.0,
-            Self::Window { .. } => 8.0 + 16.0 * events_per_key,
+            Self::Window { .. } => 8.0 + WINDOW_EVENT_BYTES * events_per_key,
             Self::Decay { .. } => 16.0,
             Self::LastNumber => 4.0,
             Self::Latest { n } => 4.0 + 4.0 * n as f64,
@@ -221,6 +223,14 @@ impl Cells {
     /// No cells, for a system with so many declared events.
     pub fn new(n_declared: usize) -> Self {
         Self { events: (0..n_declared).map(|_| EventReads::default()).collect(), ..Self::default() }
+    }
+
+    /// Whether a window's events are kept for an earlier cell already.
+    pub fn shares_events(&self, cell: usize) -> bool {
+        let of = |c: &CellSpec| (c.event, c.filter, c.key, c.value);
+        let is_window = |c: &CellSpec| matches!(c.what, What::Window { .. });
+        let spec = &self.specs[cell];
+        is_window(spec) && self.specs[..cell].iter().any(|c| is_window(c) && of(c) == of(spec))
     }
 
     /// Adds a cell.

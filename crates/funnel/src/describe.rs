@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use tamis_features::Per;
-use tamis_features::state::{CellSpec, is_set};
+use tamis_features::state::{WINDOW_EVENT_BYTES, is_set};
 use tamis_spec::system::{Origin, Type};
 use tamis_spec::time::format_duration;
 
@@ -43,17 +43,19 @@ pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
         }
         total += bytes(&source.bytes);
     }
-    let all = |c: &CellSpec| {
+    let all = |c: usize| {
         let (keys, bytes) = cell_bytes(plan, c, sizes);
         keys * bytes
     };
-    let cells: f64 = plan.features.cells.specs.iter().map(all).sum();
+    let cells: f64 = (0..plan.features.cells.specs.len()).map(all).sum();
     total + cells + 48.0 * (sizes.users + sizes.items)
 }
 
 /// How many keys a cell has, and the resident bytes of each.
-fn cell_bytes(plan: &Plan, cell: &CellSpec, sizes: &Sizes) -> (f64, f64) {
-    let space = &plan.features.cells.spaces[cell.space];
+fn cell_bytes(plan: &Plan, index: usize, sizes: &Sizes) -> (f64, f64) {
+    let cells = &plan.features.cells;
+    let cell = &cells.specs[index];
+    let space = &cells.spaces[cell.space];
     let keys = match (space.parts.len(), space.per) {
         (1, _) if space.about == tamis_features::aggregate::ALL => 1.0,
         (1, _) if is_set(&space.parts) => sizes.items,
@@ -61,7 +63,9 @@ fn cell_bytes(plan: &Plan, cell: &CellSpec, sizes: &Sizes) -> (f64, f64) {
         (1, Per::Candidate) => sizes.items,
         _ => sizes.events,
     };
-    (keys, cell.what.bytes_per_key(sizes.events / keys.max(1.0)))
+    let events_per_key = sizes.events / keys.max(1.0);
+    let shared = if cells.shares_events(index) { WINDOW_EVENT_BYTES * events_per_key } else { 0.0 };
+    (keys, cell.what.bytes_per_key(events_per_key) - shared)
 }
 
 /// Bytes as a person reads them.
@@ -181,16 +185,16 @@ fn features_text(plan: &Plan, sizes: &Sizes, out: &mut String) {
         let _ = writeln!(out, "feature  {:<24} {per}   {}", f.name, f.about);
     }
     let _ = writeln!(out, "\nstate    {} cells", plan.features.cells.specs.len());
-    for c in &plan.features.cells.specs {
-        let (keys, bytes) = cell_bytes(plan, c, sizes);
+    for (i, c) in plan.features.cells.specs.iter().enumerate() {
+        let (keys, bytes) = cell_bytes(plan, i, sizes);
         let _ = writeln!(out, "cell     {:>7} B for each of {keys:<9.0} {}", bytes.ceil(), c.about);
     }
     out.push('\n');
 }
 
-fn cell_json(plan: &Plan, cell: &CellSpec, sizes: &Sizes) -> Value {
+fn cell_json(plan: &Plan, cell: usize, sizes: &Sizes) -> Value {
     let (keys, bytes) = cell_bytes(plan, cell, sizes);
-    json!({"about": cell.about, "keys": keys, "bytes_per_key": bytes})
+    json!({"about": plan.features.cells.specs[cell].about, "keys": keys, "bytes_per_key": bytes})
 }
 
 /// The plan for programs.
@@ -210,7 +214,7 @@ pub fn to_json(plan: &Plan, sizes: &Sizes) -> Value {
         "stages": parts(&s.stages),
         "rerank": s.rerank.iter().map(|p| p.kind.clone()).collect::<Vec<_>>(),
         "features": features.collect::<Vec<_>>(),
-        "cells": plan.features.cells.specs.iter().map(|c| cell_json(plan, c, sizes)).collect::<Vec<_>>(),
+        "cells": (0..plan.features.cells.specs.len()).map(|c| cell_json(plan, c, sizes)).collect::<Vec<_>>(),
         "split": {"sources": s.split.sources, "train": s.split.train, "validate": s.split.validate, "test": s.split.test},
         "memory_bytes": memory_bytes(plan, sizes),
         "sizes_counted": sizes.counted,

@@ -366,3 +366,47 @@ fn every_mistake_is_told_at_once_and_nobody_is_blamed_for_what_he_refers_to() {
     // The decision's own event: nothing can be resolved without it.
     check(&[("user = \"user_id\"", "usr = \"user_id\""), function], &["usr"]);
 }
+
+#[test]
+fn the_plan_says_what_a_key_of_every_cell_takes() {
+    let text = r#"
+[system]
+name = "small"
+task = "rank"
+[actors.user]
+[actors.item]
+fields = { tags = "tags" }
+[events.view]
+actors = { user = "user", item = "item" }
+[decision]
+each = "view"
+for = "user"
+item = "item"
+[features]
+week = "count(view, by = user, within = 7d)"
+day = "count(view, by = user, within = 1d)"
+always = "count(view, by = all)"
+topic = "count(view, by = item.tags)"
+pair = "seen(view, by = (user, item))"
+[[candidates]]
+kind = "popular"
+event = "view"
+keep = 5
+"#;
+    let (plan, wrong) = plan(text, Registries::default());
+    assert_eq!(wrong, []);
+    let plan = plan.expect("it has no mistakes");
+    let sizes = crate::describe::Sizes { users: 100.0, items: 50.0, events: 1_000.0, counted: true };
+    let told = crate::describe::to_json(&plan, &sizes);
+    let check = |about: &str, keys: f64, bytes: f64| {
+        let cells = told["cells"].as_array().expect("a list");
+        let cell = cells.iter().find(|c| c["about"] == about).unwrap_or_else(|| panic!("no {about}: {cells:?}"));
+        assert_eq!((cell["keys"].as_f64(), cell["bytes_per_key"].as_f64()), (Some(keys), Some(bytes)), "{about}");
+    };
+    check("sum within 7d of view by user", 100.0, 8.0 + 16.0 * 10.0);
+    check("sum within 1d of view by user", 100.0, 8.0);
+    check("sum of view by all", 1.0, 8.0);
+    check("sum of view by item.tags", 50.0, 8.0);
+    check("sum of view by (user, item)", 1_000.0, 8.0);
+    assert!(crate::describe::text(&plan, &sizes).contains("168 B for each of 100"));
+}
