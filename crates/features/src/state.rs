@@ -310,6 +310,20 @@ impl State {
         }
     }
 
+    /// Some bits of what a cell holds for a key, to have it near.
+    #[inline]
+    pub(crate) fn touch(&self, cell: usize, key: u32) -> u64 {
+        let key = key as usize;
+        match &self.cells[cell] {
+            Cell::Totals(v) => v.get(key).map_or(0, |v| v.to_bits()),
+            Cell::Decays { values, .. } => values.get(key).map_or(0, |v| v.1 as u64),
+            Cell::LastNumbers(v) => v.get(key).map_or(0, |v| u64::from(v.to_bits())),
+            Cell::Times { values, .. } => values.get(key).map_or(0, |v| *v as u64),
+            Cell::Latest { counts, .. } => counts.get(key).map_or(0, |v| u64::from(*v)),
+            _ => 0,
+        }
+    }
+
     /// The sum over keys of [`Self::sum`].
     #[inline]
     pub fn sum_of(&self, cell: usize, keys: &[u32], now: i64) -> f64 {

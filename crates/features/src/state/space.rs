@@ -24,13 +24,8 @@ pub struct SpaceSpec {
 pub enum Space {
     /// Keys are the part's own indices.
     Dense,
-    /// Keys are pairs, in order of first appearance.
-    Pairs {
-        /// The pairs.
-        pairs: Vec<(u32, u32)>,
-        /// Pair to its index.
-        table: HashTable<u32>,
-    },
+    /// Keys are pairs, in order of first appearance: each pair with its key, so that looking one up waits for memory once.
+    Pairs(HashTable<((u32, u32), u32)>),
 }
 
 fn hash_of(pair: (u32, u32)) -> u64 {
@@ -40,7 +35,7 @@ fn hash_of(pair: (u32, u32)) -> u64 {
 impl Space {
     /// No keys yet.
     pub fn new(n_parts: usize) -> Self {
-        if n_parts == 1 { Self::Dense } else { Self::Pairs { pairs: Vec::new(), table: HashTable::new() } }
+        if n_parts == 1 { Self::Dense } else { Self::Pairs(HashTable::new()) }
     }
 
     /// The key of a pair; `MISSING` if it was never met.
@@ -48,9 +43,7 @@ impl Space {
     pub fn find(&self, a: u32, b: u32) -> u32 {
         match self {
             Self::Dense => a,
-            Self::Pairs { pairs, table } => {
-                table.find(hash_of((a, b)), |i| pairs[*i as usize] == (a, b)).copied().unwrap_or(MISSING)
-            }
+            Self::Pairs(table) => table.find(hash_of((a, b)), |e| e.0 == (a, b)).map_or(MISSING, |e| e.1),
         }
     }
 
@@ -62,14 +55,13 @@ impl Space {
         }
         match self {
             Self::Dense => a,
-            Self::Pairs { pairs, table } => {
+            Self::Pairs(table) => {
                 let hash = hash_of((a, b));
-                if let Some(known) = table.find(hash, |i| pairs[*i as usize] == (a, b)) {
+                if let Some((_, known)) = table.find(hash, |e| e.0 == (a, b)) {
                     return *known;
                 }
-                let key = pairs.len() as u32;
-                pairs.push((a, b));
-                table.insert_unique(hash, key, |i| hash_of(pairs[*i as usize]));
+                let key = table.len() as u32;
+                table.insert_unique(hash, ((a, b), key), |e| hash_of(e.0));
                 key
             }
         }
@@ -79,7 +71,7 @@ impl Space {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Dense => 0,
-            Self::Pairs { pairs, table } => pairs.capacity() * 8 + table.capacity() * 5,
+            Self::Pairs(table) => table.capacity() * 15,
         }
     }
 }
