@@ -396,3 +396,23 @@ fn examples_are_written_whole_with_names_or_not_at_all() {
     assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("cannot be written"), "{nowhere:?}");
 }
+
+#[test]
+fn every_system_that_comes_with_the_program_has_a_plan() {
+    let systems = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../systems");
+    let mut n = 0;
+    for folder in std::fs::read_dir(&systems).expect("systems").map(|f| f.expect("a folder").path()) {
+        for file in std::fs::read_dir(&folder).expect("a folder").map(|f| f.expect("a file").path()) {
+            if file.extension().is_some_and(|e| e == "toml") {
+                let name = file.to_str().expect("a name in UTF-8");
+                let dir = tempfile::tempdir().expect("a folder for the test");
+                let checked = tamis(dir.path(), &["check", name, "--home", "none", "--json"]);
+                // Without a log sizes are assumed, and a plan is never refused for them.
+                assert!(checked.status.success(), "{name}: {checked:?}");
+                assert!(json(&checked)["cells"].as_array().is_some_and(|c| !c.is_empty()), "{name}");
+                n += 1;
+            }
+        }
+    }
+    assert!(n >= 4, "{n} systems");
+}
