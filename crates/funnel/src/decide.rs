@@ -166,7 +166,8 @@ pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start
         let cells = desk.candidates.scores.values.iter_mut().skip(s).step_by(n_sources);
         cells.zip(&desk.column).for_each(|(o, v)| *o = *v);
     }
-    let n_in = desk.found.iter().map(|f| f.len() as u32).sum();
+    let proposed = || desk.found.iter().map(|f| f.len() as u32).sum();
+    let n_in = request.given.map_or_else(proposed, |given| given.len() as u32);
     decided.parts.push(PartTrace { n_in, n_out: n as u32, nanos: (scene.clock)() - from, skipped: false });
     (desk.vectors, desk.excluded) = (vectors, excluded);
 }

@@ -27,6 +27,9 @@ impl Default for Sizes {
     }
 }
 
+/// Of a pair that was met.
+const MET_BYTES: f64 = 16.0;
+
 /// Estimated resident bytes of a served system.
 pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
     let bytes = |b: &tamis_retrieve::source::Bytes| {
@@ -48,6 +51,9 @@ pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
         keys * bytes
     };
     let cells: f64 = (0..plan.features.cells.specs.len()).map(all).sum();
+    // Who met what, for events of which the first alone counts.
+    let firsts = plan.features.cells.events.iter().flat_map(|e| &e.filters).filter(|f| !f.first.is_empty()).count();
+    let cells = cells + firsts as f64 * MET_BYTES * sizes.events;
     total + cells + 48.0 * (sizes.users + sizes.items)
 }
 

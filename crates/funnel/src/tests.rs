@@ -223,6 +223,8 @@ fn a_given_list_is_ordered_once_and_what_was_seen_is_dropped_by_name() {
     let decided = films.decide(&past, &asked, &still, &mut desk);
     assert_eq!(decided.shown.iter().map(|s| s.item).collect::<Vec<_>>(), [free]);
     assert!(matches!(decided.changes[0][..], [Change::Dropped { item, .. }] if item == rated[0]));
+    let merge = &decided.parts[past.sources.len()];
+    assert_eq!((merge.n_in, merge.n_out), (4, 2), "one was given twice, one is not known");
 }
 
 #[test]
@@ -409,4 +411,13 @@ keep = 5
     check("sum of view by item.tags", 50.0, 8.0);
     check("sum of view by (user, item)", 1_000.0, 8.0);
     assert!(crate::describe::text(&plan, &sizes).contains("168 B for each of 100"));
+    let first = text.replace("[decision]", "[events.read]\nwhere = \"missing(view.user)\"\n[decision]");
+    let needs = |text: &str| {
+        let text = text.replace("week = \"count(view", "week = \"count(read");
+        let (plan, wrong) = super::plan::plan(&text, Registries::default());
+        assert_eq!(wrong, []);
+        crate::describe::memory_bytes(&plan.expect("it has no mistakes"), &sizes)
+    };
+    let once = first.replace("missing(view.user)\"", "missing(view.user)\"\nfirst = [\"user\", \"item\"]");
+    assert_eq!(needs(&once) - needs(&first), 1_000.0 * 16.0, "what was met is kept");
 }

@@ -6,6 +6,9 @@ use tamis_spec::system::EntriesSpec;
 /// Cells of a row, or what is wrong with them (found, expected).
 type Cells<'a, 'r> = Result<&'a [Cell<'r>], (String, String)>;
 
+/// Whole numbers below are themselves in a list of numbers, which is read in 32 bits.
+const EXACT_BELOW: f32 = 16_777_216.0;
+
 /// Takes rows apart.
 pub(crate) struct Entries<'s> {
     spec: &'s EntriesSpec,
@@ -36,11 +39,18 @@ impl<'s> Entries<'s> {
                 None => text.split_whitespace().for_each(|entry| self.one(row, entry, each)),
             },
             Cell::Missing => {}
+            Cell::Numbers(all) if all.iter().all(|n| n.fract() == 0.0 && n.abs() < EXACT_BELOW) => {
+                all.iter().for_each(|n| self.one(row, &n.to_string(), each));
+            }
+            Cell::Numbers(all) => {
+                let expected = format!("keys in `{}` as texts: as numbers they are not exact", self.spec.column);
+                each(Err((Cell::Numbers(all.clone()).shown(), expected)));
+            }
             other => each(Err((other.shown(), format!("a list in `{}`", self.spec.column)))),
         }
     }
 
-    fn one<'r>(&self, row: &[Cell<'r>], entry: &'r str, each: &mut dyn FnMut(Cells<'_, '_>)) {
+    fn one<'e, 'r: 'e>(&self, row: &[Cell<'r>], entry: &'e str, each: &mut dyn FnMut(Cells<'_, '_>)) {
         if entry.is_empty() {
             return;
         }
@@ -50,11 +60,13 @@ impl<'s> Entries<'s> {
             let expected = format!("{n} parts with `{}` between them in `{}`", self.spec.between, self.spec.column);
             return each(Err((Cell::Text(entry).shown(), expected)));
         }
-        let cell = |(cell, part): (&Cell<'r>, &Option<usize>)| match part {
-            Some(part) => Cell::Text(parts[n - 1 - part]),
-            None => cell.clone(),
+        let cell = |(cell, part): (&Cell<'r>, &Option<usize>)| -> Cell<'e> {
+            match part {
+                Some(part) => Cell::Text(parts[n - 1 - part]),
+                None => cell.clone(),
+            }
         };
-        let cells: Vec<Cell<'_>> = row.iter().zip(&self.parts).map(cell).collect();
+        let cells: Vec<Cell<'e>> = row.iter().zip(&self.parts).map(cell).collect();
         each(Ok(&cells));
     }
 }

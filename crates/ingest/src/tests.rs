@@ -255,6 +255,11 @@ fn a_list_may_be_a_json_array_or_have_white_space_between() {
     let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.jsonl", json)]);
     let mut read = folder.import_with("views.jsonl", more).expect("good files");
     assert_eq!(events(&mut read), ["1 x 2", "1 y 2", "2 z NaN", "2 w NaN"]);
+    let numbers = b"{\"user\": 1, \"at\": 100, \"shown\": [7, 8]}\n{\"user\": 1, \"at\": 101, \"shown\": [9, 16777217]}\n{\"user\": 2, \"at\": 102, \"shown\": [\"16777217\"]}\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.jsonl", numbers)]);
+    let mut read = folder.import_with("views.jsonl", more).expect("one of four is wrong");
+    assert_eq!(events(&mut read), ["1 7 NaN", "1 8 NaN", "2 16777217 NaN"]);
+    assert!(read.files[1].examples[0].expected.contains("not exact"), "{:?}", read.files[1].examples);
     let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("views.csv", b"user,item,at\n1,x,3\n")]);
     let Err(refused) = folder.import_with("views.csv", more) else { panic!("there is no such column") };
     assert!(refused.to_string().contains("shown"), "{refused}");

@@ -258,6 +258,10 @@ fn grade(plan: &Plan, data: &Data, out: &mut Decisions) {
     let label = &plan.system.label;
     let n_grades = label.grades.len();
     let mut grades = std::mem::take(&mut out.grades);
+    if label.grades.iter().any(|g| g.outcome.amount.is_some()) {
+        // Where amounts are summed, what was chosen counts for as much as followed, and for nothing by itself.
+        grades.fill(0.0);
+    }
     let mut against = vec![vec![false; out.items.len()]; label.against.len()];
     let places = Places::new(plan, data, out);
     let specs = label.grades.iter().map(|g| (g.grade, &g.outcome)).chain(label.against.iter().map(|(_, o)| (0.0, o)));

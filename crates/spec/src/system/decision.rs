@@ -174,10 +174,12 @@ impl Reader<'_> {
         let Some(decision) = decision else { return out };
         let table = self.root.get("label").and_then(|t| t.as_table_like());
         if let Some(value) = top.table("label").and_then(|t| text_of(t, "value")) {
-            let name = events.iter().find(|e| value.value.starts_with(&e.name.value));
-            let name = name.map_or_else(|| "value".to_string(), |e| e.name.value.clone());
             let outcome = self.outcome(value, decision, events);
-            out.grades.extend(outcome.map(|outcome| GradeSpec { name, grade: 1.0, outcome }));
+            let graded = |outcome: OutcomeSpec| {
+                let name = events[outcome.event].name.value.clone();
+                GradeSpec { name, grade: 1.0, outcome }
+            };
+            out.grades.extend(outcome.map(graded));
         }
         if let Some(table) = table {
             for (name, case) in self.entries(table, LABEL, "case") {
@@ -196,9 +198,14 @@ impl Reader<'_> {
                 out.against.extend(outcome.map(|o| (name, o)));
             }
         }
-        if decision.lists.is_some() && out.grades.is_empty() && table.is_none() {
+        let says = |key: &str| table.is_some_and(|t| super::walk::holds(t, LABEL, key));
+        if decision.lists.is_some() && !says("value") && !says("case") {
             let help = "say what makes an item a good one: value = \"click within 30m\"";
-            self.walk.refuse(decision.span.clone(), "lists that were shown need a [label]", help);
+            self.walk.refuse(
+                decision.span.clone(),
+                "lists that were shown need a [label] with `value` or `case`",
+                help,
+            );
         }
         out
     }

@@ -357,6 +357,14 @@ fn a_mistake_in_lists_and_outcomes_is_told_with_its_place() {
     label("liked within", "[] expected a time span such as 30m, found the end");
     label("liked within 3", "[3] expected a time span such as 30m, found `3`");
     label("liked 3", "[3] expected `within`, `where` or the end, found `3`");
+    let listed = FILMS.replace("each = \"liked\"", "from = \"rating\"");
+    let unlabelled = listed.replace("value = \"liked\"", "against.hidden = \"liked\"");
+    let told = read(&unlabelled, &vocabulary()).1.iter().map(Diagnostic::to_string).collect::<Vec<_>>();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("lists that were shown need a [label] with `value` or `case`"), "{told:?}");
+    let (system, wrong) = read(&listed, &vocabulary());
+    assert_eq!(wrong, []);
+    assert_eq!(system.expect("it has no mistakes").label.grades[0].name, "liked");
     label("7", "[\"7\"] an outcome names an event (for example click within 30m)");
 }
 

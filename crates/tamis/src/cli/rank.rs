@@ -21,6 +21,9 @@ pub(super) struct Arguments {
     /// Order these items, by key, instead of the whole catalogue
     #[arg(long, value_delimiter = ',', value_name = "KEYS")]
     items: Option<Vec<String>>,
+    /// What else is known, as JSON: '{"query": "red shoes"}'
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    context: String,
     /// As of this moment, not the end of the log
     #[arg(long)]
     now: bool,
@@ -33,12 +36,15 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let start_ms = if a.now { now_ms() } else { log.last_known().max(0) + 1 };
     let clock = From { start_ms, watch: Stopwatch::default() };
     let engine = Engine::open(plan, bundle, log, Box::new(clock), &mut |_| {})?;
+    let context = serde_json::from_str(&a.context).map_err(|e| {
+        Failed::Wrong(format!("--context is no JSON object: {e}; for example '{{\"query\": \"shoes\"}}'"))
+    })?;
     let request = RankRequest {
+        context,
         user: Key(a.user.clone()),
         limit: a.limit,
         items: a.items.as_ref().map(|all| all.iter().map(|k| Key(k.clone())).collect()),
         explain: true,
-        ..RankRequest::default()
     };
     let response = engine.rank(&request).map_err(|refused| Failed::Wrong(refused.to_string()))?;
     if a.of.json {
@@ -72,7 +78,12 @@ pub(super) fn text(user: &str, response: &RankResponse) -> String {
             i.score,
             why.collect::<Vec<_>>().join(", ")
         );
-        let _ = writeln!(out, "     {:<width$}             from {}", "", sources.join(", "));
+        if !sources.is_empty() {
+            let _ = writeln!(out, "     {:<width$}             from {}", "", sources.join(", "));
+        }
+    }
+    if let Some(unknown) = &response.unknown_items {
+        let _ = writeln!(out, "\nnot known and left out: {} ({} in all)", unknown.keys.join(", "), unknown.count);
     }
     let micros: u64 = response.trace.iter().map(|p| p.micros).sum();
     let parts = response.trace.iter().map(|p| format!("{} {}", p.part, p.n_out));

@@ -211,6 +211,28 @@ fn an_outcome_without_one_belongs_to_the_latest_list_within_its_span() {
 }
 
 #[test]
+fn of_what_was_chosen_an_amount_is_what_followed_and_a_grade_is_at_least_one() {
+    let rows: [Row<'_>; 4] = [
+        ("click", 10, "ann", "a", &["L", "1"]),
+        ("click", 20, "ann", "b", &["L", "1"]),
+        ("buy", 25, "ann", "b", &["3"]),
+        ("buy", 26, "ann", "b", &["4"]),
+    ];
+    let grades = |label: &str| {
+        let file = FILE.replace("from = \"impression\"\nlist = \"list\"\nposition = \"place\"", "each = \"click\"");
+        let file = file.replace("fellows = \"count(opened, by = (request.topics, post))\"", "").replace("LABEL", label);
+        let more = "\n[[candidates]]\nkind = \"popular\"\nevent = \"click\"\nkeep = 5\n";
+        let (plan, wrong) = plan::plan(&(file + more), Registries::default());
+        assert_eq!(wrong, []);
+        let plan = plan.expect("it has no mistakes");
+        decisions(&plan, &data(&plan, &rows)).grades
+    };
+    assert_eq!(grades("[label]\nvalue = \"click\""), [1.0, 1.0]);
+    assert_eq!(grades("[label]\nvalue = \"buy.price within 1m\""), [0.0, 7.0]);
+    assert_eq!(grades("[label.case]\nbought = { when = \"buy within 1m\", grade = 3 }"), [1.0, 3.0]);
+}
+
+#[test]
 fn what_is_wrong_with_lists_is_counted_and_loses_nothing_else() {
     let rows: [Row<'_>; 5] = [
         ("impression", 10, "ann", "a", &["L1", "1", "1"]),
