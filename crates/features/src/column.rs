@@ -21,15 +21,30 @@ pub(crate) enum Of {
 }
 
 impl Column {
-    /// Calls `f` with the column and the row in it of every row.
-    fn read<R>(&self, at: &At<'_>, f: impl FnOnce(Option<&Field>, Rows<'_>) -> R) -> R {
+    /// Fills `out` with the values of every row. `pick`: the column behind a field of that type.
+    fn take<T: Copy>(&self, at: &At<'_>, pick: fn(&Field) -> Option<&[T]>, missing: T, out: &mut [T]) {
+        let of = |values: &[T], id: u32| values.get(id as usize).copied().unwrap_or(missing);
         match &self.of {
-            Of::Actor(of, actor) => {
-                let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field));
-                with_ids(of.as_ref(), at, |ids| f(field, Rows::Of(ids)))
+            Of::Actor(ids, actor) => {
+                let Some(table) = at.actors.tables.get(*actor) else { return out.fill(missing) };
+                let values = table.fields.get(self.field).and_then(pick).unwrap_or(&[]);
+                let is_still = table.earlier.is_empty();
+                with_ids(ids.as_ref(), at, |slot| match slot {
+                    Slot::One(id) if is_still => out.fill(of(values, id)),
+                    Slot::Many(ids) if is_still => out.iter_mut().zip(ids).for_each(|(o, id)| *o = of(values, *id)),
+                    slot => out.iter_mut().enumerate().for_each(|(row, o)| {
+                        let found = table.at(self.field, slot.get(row), at.moment(row));
+                        *o = found.map_or(missing, |(field, row)| of(pick(field).unwrap_or(&[]), row));
+                    }),
+                });
             }
-            Of::Events => f(at.event.map(|e| &e.fields[self.field]), Rows::From(at.event_start)),
-            Of::Request => f(at.event.map(|e| &e.fields[self.field]), Rows::Of(Slot::One(at.event_start as u32))),
+            Of::Events => match at.event.and_then(|e| pick(&e.fields[self.field])).unwrap_or(&[]) {
+                [] => out.fill(missing),
+                values => out.copy_from_slice(&values[at.event_start..at.event_start + out.len()]),
+            },
+            Of::Request => {
+                out.fill(of(at.event.and_then(|e| pick(&e.fields[self.field])).unwrap_or(&[]), at.event_start as u32));
+            }
         }
     }
 
@@ -37,12 +52,8 @@ impl Column {
     fn one<'a>(&self, at: &At<'a>, row: usize) -> Option<(&'a Field, u32)> {
         match &self.of {
             Of::Actor(of, actor) => {
-                let field = at.actors.tables.get(*actor).and_then(|t| t.fields.get(self.field))?;
-                let id = match of.ready(at) {
-                    Some(slot) => slot.get(row),
-                    None => with_ids(of.as_ref(), at, |slot| slot.get(row)),
-                };
-                (id != MISSING).then_some((field, id))
+                let table = at.actors.tables.get(*actor)?;
+                table.at(self.field, of.id(at, row), at.moment(row))
             }
             Of::Events => at.event.map(|e| (&e.fields[self.field], (at.event_start + row) as u32)),
             Of::Request => at.event.map(|e| (&e.fields[self.field], at.event_start as u32)),
@@ -50,43 +61,21 @@ impl Column {
     }
 }
 
-/// The rows of a column that are read.
-#[derive(Clone, Copy)]
-enum Rows<'a> {
-    Of(Slot<'a>),
-    From(usize),
-}
-
-impl Rows<'_> {
-    /// Fills `out` with values of `column`; `missing` for rows it does not have.
-    fn take<T: Copy>(self, column: &[T], missing: T, out: &mut [T]) {
-        match self {
-            Rows::Of(Slot::One(id)) => out.fill(column.get(id as usize).copied().unwrap_or(missing)),
-            Rows::Of(Slot::Many(ids)) => {
-                for (o, id) in out.iter_mut().zip(ids) {
-                    *o = column.get(*id as usize).copied().unwrap_or(missing);
-                }
-            }
-            Rows::From(start) => out.copy_from_slice(&column[start..start + out.len()]),
-        }
-    }
-}
-
 impl Numbers for Column {
     fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
-        self.read(at, |field, rows| match field {
-            Some(Field::Numbers(v)) => rows.take(v, f32::NAN, out),
-            _ => out.fill(f32::NAN),
-        });
+        fn values(field: &Field) -> Option<&[f32]> {
+            if let Field::Numbers(v) = field { Some(v) } else { None }
+        }
+        self.take(at, values, f32::NAN, out);
     }
 }
 
 impl Ids for Column {
     fn ids(&self, at: &At<'_>, out: &mut [u32]) {
-        self.read(at, |field, rows| match field {
-            Some(Field::Ids(v)) => rows.take(v, MISSING, out),
-            _ => out.fill(MISSING),
-        });
+        fn values(field: &Field) -> Option<&[u32]> {
+            if let Field::Ids(v) = field { Some(v) } else { None }
+        }
+        self.take(at, values, MISSING, out);
     }
     fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
         if matches!(self.of, Of::Actor(..)) {
@@ -99,14 +88,20 @@ impl Ids for Column {
             Of::Request => Some(Slot::One(v[at.event_start])),
         }
     }
+    fn id(&self, at: &At<'_>, row: usize) -> u32 {
+        match self.one(at, row) {
+            Some((Field::Ids(v), id)) => v.get(id as usize).copied().unwrap_or(MISSING),
+            _ => MISSING,
+        }
+    }
 }
 
 impl Times for Column {
     fn times(&self, at: &At<'_>, out: &mut [i64]) {
-        self.read(at, |field, rows| match field {
-            Some(Field::Times(v)) => rows.take(v, i64::MIN, out),
-            _ => out.fill(i64::MIN),
-        });
+        fn values(field: &Field) -> Option<&[i64]> {
+            if let Field::Times(v) = field { Some(v) } else { None }
+        }
+        self.take(at, values, i64::MIN, out);
     }
 }
 

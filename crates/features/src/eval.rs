@@ -25,6 +25,8 @@ pub struct At<'a> {
     pub event: Option<&'a EventRows>,
     /// See `event`.
     pub event_start: usize,
+    /// Over events: when each became known; empty in a decision.
+    pub known: &'a [i64],
     /// What cells hold, as of now.
     pub state: Option<&'a State>,
     /// For each key space: the key of every row, or of all rows.
@@ -43,6 +45,15 @@ pub struct At<'a> {
     pub item_vectors: &'a [&'a Vectors],
     /// Buffers for values in between.
     pub scratch: &'a Scratch,
+}
+
+impl At<'_> {
+    /// The moment as of which a row reads the fields of actors: a decision's own, and of an event the one behind it, so that it
+    /// sees what became known together with it.
+    #[inline]
+    pub fn moment(&self, row: usize) -> i64 {
+        self.known.get(row).map_or(self.now, |known| known.saturating_add(1))
+    }
 }
 
 /// Indices of rows: one for all, or one each.
@@ -125,6 +136,13 @@ pub trait Ids: Send + Sync {
     fn ids(&self, at: &At<'_>, out: &mut [u32]);
     /// The indices, where they stand ready.
     fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>>;
+    /// The index of one row.
+    fn id(&self, at: &At<'_>, row: usize) -> u32 {
+        match self.ready(at) {
+            Some(slot) => slot.get(row),
+            None => with_ids(self, at, |slot| slot.get(row)),
+        }
+    }
 }
 
 /// Computes moments.
@@ -232,7 +250,7 @@ impl SetBuffer {
 }
 
 /// Calls `f` with the indices of all rows, copied only where they do not stand ready.
-pub fn with_ids<R>(of: &dyn Ids, at: &At<'_>, f: impl FnOnce(Slot<'_>) -> R) -> R {
+pub fn with_ids<R>(of: &(impl Ids + ?Sized), at: &At<'_>, f: impl FnOnce(Slot<'_>) -> R) -> R {
     match of.ready(at) {
         Some(slot) => f(slot),
         None => at.scratch.ids(at.n, |ids| {

@@ -418,6 +418,7 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         slots,
         event: moment.request.map(|(rows, _)| rows),
         event_start: moment.request.map_or(0, |(_, row)| row),
+        known: &[],
         state: Some(moment.state),
         keys,
         ends: &[],

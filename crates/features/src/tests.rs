@@ -1,5 +1,6 @@
 //! The room as a whole: every example is read, and a row sees only its past.
 
+mod changing;
 mod past;
 mod reference;
 

@@ -45,16 +45,21 @@ pub struct Import {
     pub files: Vec<FileSummary>,
     rows: Vec<Rows>,
     n_actors: usize,
+    /// By actor: whether its rows say from when they hold.
+    dated: Vec<bool>,
 }
 
 /// Reads all files of a system. `now_ms`: rows that say they happened later are bad. `told`: rows read so far.
 pub fn import(system: &System, sought: &Sought, now_ms: i64, told: &mut dyn FnMut(&str, u64)) -> Result<Import, Error> {
     let schema = schema_of(system);
-    let mut all = Import { rows: schema.batch().rows, schema, files: Vec::new(), n_actors: system.actors.len() };
+    let n_actors = system.actors.len();
+    let (rows, dated) = (schema.batch().rows, vec![false; n_actors]);
+    let mut all = Import { rows, schema, files: Vec::new(), n_actors, dated };
     for (i, actor) in system.actors.iter().enumerate() {
         let (Some(file), Some(key)) = (&actor.file, &actor.key) else { continue };
-        let reader =
-            Reader { name: &actor.name.value, file, keys: vec![&key.value], time: None, fields: &actor.fields, now_ms };
+        let time = actor.as_of.as_ref().map(|(column, pattern)| (column.value.as_str(), pattern.as_deref()));
+        let (name, fields) = (&actor.name.value, &actor.fields);
+        let reader = Reader { name, file, keys: vec![&key.value], time, fields, now_ms };
         all.read(i, &reader, sought, told)?;
     }
     for (e, event) in system.events.iter().enumerate() {
@@ -133,7 +138,11 @@ impl Import {
         }
         if of.time.is_some() {
             summary.span_ms = rows.time.iter().copied().min().zip(rows.time.iter().copied().max());
-        } else {
+        }
+        if kind < self.n_actors {
+            self.dated[kind] = of.time.is_some();
+        }
+        if kind < self.n_actors && of.time.is_none() {
             let distinct = rows.keys[0].iter().collect::<HashSet<_>>().len();
             summary.repeated = (rows.len() - distinct) as u64;
         }
@@ -146,7 +155,8 @@ impl Import {
         let names: Vec<&str> = self.schema.records[..self.n_actors].iter().map(|r| r.name.as_str()).collect();
         for summary in &mut self.files {
             let event = self.schema.records[self.n_actors..].iter().position(|r| r.name == summary.name);
-            let Some(event) = event.filter(|_| summary.span_ms.is_some()) else { continue };
+            let is_event = || !names.contains(&summary.name.as_str());
+            let Some(event) = event.filter(|_| is_event()) else { continue };
             let record = &self.schema.records[self.n_actors + event];
             let mut unknown: HashSet<(usize, &str)> = HashSet::new();
             for (k, key) in record.keys.iter().enumerate() {
@@ -163,19 +173,22 @@ impl Import {
     }
 
     /// Hands over all records in batches, in the order in which they became known: actors at the moment of the first event, then events
-    /// by time, those of one moment in the order of the system file and of their lines. Stops at the first error.
+    /// and actors' rows that say from when they hold by time, those of one moment in the order of the system file, actors first, and of
+    /// their lines. Stops at the first error.
     pub fn batches<E>(&mut self, mut each: impl FnMut(&Batch) -> Result<(), E>) -> Result<(), E> {
         let mut order: Vec<(i64, u32, u32)> = Vec::new();
-        for (kind, rows) in self.rows.iter().enumerate().skip(self.n_actors) {
+        let timed = |kind: usize| self.dated.get(kind).copied().unwrap_or(true);
+        for (kind, rows) in self.rows.iter().enumerate().filter(|(kind, _)| timed(*kind)) {
             order.extend(rows.time.iter().enumerate().map(|(row, time)| (*time, kind as u32, row as u32)));
         }
         order.sort_unstable();
         let first = order.first().map_or(0, |o| o.0);
-        for rows in &mut self.rows[..self.n_actors] {
+        for (rows, _) in self.rows.iter_mut().zip(&self.dated).filter(|(_, dated)| !**dated) {
             rows.time.fill(first);
             rows.known.fill(first);
         }
-        let actors = (0..self.n_actors).flat_map(|kind| (0..self.rows[kind].len()).map(move |row| (kind, row)));
+        let still = (0..self.n_actors).filter(|kind| !self.dated[*kind]);
+        let actors = still.flat_map(|kind| (0..self.rows[kind].len()).map(move |row| (kind, row)));
         let events = order.iter().map(|(_, kind, row)| (*kind as usize, *row as usize));
         let mut batch = self.schema.batch();
         for (kind, row) in actors.chain(events) {

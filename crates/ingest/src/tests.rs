@@ -264,3 +264,27 @@ fn a_list_may_be_a_json_array_or_have_white_space_between() {
     let Err(refused) = folder.import_with("views.csv", more) else { panic!("there is no such column") };
     assert!(refused.to_string().contains("shown"), "{refused}");
 }
+
+#[test]
+fn rows_of_actors_that_say_from_when_they_hold_stand_among_the_events() {
+    let prices = b"sku,since,price\na,50,1\na,150,3\nb,120,2\n";
+    let views = b"at,user,item,stars,word\n100,1,a,1,x\n150,1,a,1,x\n200,2,b,1,x\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("v.csv", views), ("prices.csv", prices)]);
+    let more = "[actors.price]\nfrom = \"prices.csv\"\nkey = \"sku\"\nas_of = \"since\"\nfields = { price = \"number\" }";
+    let mut import = folder.import_with("v.csv", more).expect("good files");
+    let mut order = Vec::new();
+    let mut each = |batch: &tamis_spec::batch::Batch| {
+        let mut at = vec![0; batch.rows.len()];
+        for kind in &batch.order {
+            let kind = *kind as usize;
+            order.push((kind, batch.rows[kind].known[at[kind]]));
+            at[kind] += 1;
+        }
+        Ok::<_, ()>(())
+    };
+    import.batches(&mut each).expect("it is taken");
+    let s = 1000;
+    let expected =
+        [(0, 50 * s), (0, 50 * s), (2, 50 * s), (3, 100 * s), (2, 120 * s), (2, 150 * s), (3, 150 * s), (3, 200 * s)];
+    assert_eq!(order, expected);
+}

@@ -174,7 +174,7 @@ fn part(kind: &str, params: Vec<(&'static str, ParamValue)>) -> Part {
 }
 
 fn system() -> System {
-    let actor = |name| ActorSpec { name: named(name), file: None, key: None, fields: Vec::new() };
+    let actor = |name| ActorSpec { name: named(name), file: None, key: None, as_of: None, fields: Vec::new() };
     let role = |name, actor| RoleSpec { role: named(name), actor, column: name.into() };
     let roles = vec![role("user", 0), role("movie", 1)];
     let origin = Origin::Declared { file: None, time: None, roles, fields: Vec::new() };

@@ -43,9 +43,10 @@ impl World {
         actors.apply(schema, batch, passing);
         Replay::new(plan, actors, passing).finish(past);
         let n_unknown = undescribed(plan, actors, passing);
-        if past.n_events > 0 {
-            self.as_of = self.as_of.max(past.known.saturating_add(1));
-        }
+        // Decisions come behind all that is known, so that what was there before it is asked for by nobody.
+        let known = batch.rows.iter().filter_map(|rows| rows.known.last()).max();
+        self.as_of = known.map_or(self.as_of, |known| self.as_of.max(known.saturating_add(1)));
+        actors.forget_earlier();
         self.passing.clear(&plan.system);
         n_unknown
     }

@@ -5,7 +5,7 @@ use crate::batch::{Batch, Class, Column, Rows, Schema, Texts};
 use crate::events::Events;
 use crate::system::{Origin, System, Type};
 use hashbrown::HashTable;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 
 /// Text to dense index, in order of first appearance.
@@ -171,6 +171,47 @@ impl Field {
         }
     }
 
+    /// Sets row `at`, which exists, to row `from` of a field of the same type; missing where that has none.
+    fn copy(&mut self, at: usize, other: &Self, from: usize) {
+        match (self, other) {
+            (Self::Numbers(v), Self::Numbers(o)) => v[at] = o.get(from).copied().unwrap_or(f32::NAN),
+            (Self::Ids(v), Self::Ids(o)) => v[at] = o.get(from).copied().unwrap_or(MISSING),
+            (Self::Times(v), Self::Times(o)) => v[at] = o.get(from).copied().unwrap_or(i64::MIN),
+            (Self::Places(v), Self::Places(o)) => v[at] = o.get(from).copied().unwrap_or([f32::NAN; 2]),
+            (Self::Tags(t), Self::Tags(o)) => {
+                let (ids, weights) = o.get(from as u32);
+                t.rows[at] = (t.ids.len() as u32, ids.len() as u32);
+                t.ids.extend_from_slice(ids);
+                t.weights.extend_from_slice(weights);
+            }
+            (Self::Texts { rows, bytes }, other @ Self::Texts { .. }) => {
+                let text = other.text(from as u32);
+                rows[at] = (bytes.len() as u32, text.len() as u32);
+                bytes.push_str(text);
+            }
+            (Self::Vectors(v), Self::Vectors(o)) => {
+                let Some(vector) = o.get(from as u32) else { return };
+                v.dimensions = o.dimensions;
+                v.values.resize((at + 1) * o.dimensions, f32::NAN);
+                v.values[at * o.dimensions..].copy_from_slice(vector);
+            }
+            (field, other) => panic!("a field {field:?} was given a value of another type: {other:?}"),
+        }
+    }
+
+    /// Resident bytes, near enough.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Numbers(v) => v.capacity() * 4,
+            Self::Ids(v) => v.capacity() * 4,
+            Self::Tags(t) => t.rows.capacity() * 8 + (t.ids.capacity() + t.weights.capacity()) * 4,
+            Self::Texts { rows, bytes } => rows.capacity() * 8 + bytes.capacity(),
+            Self::Times(v) => v.capacity() * 8,
+            Self::Vectors(v) => v.values.capacity() * 4,
+            Self::Places(v) => v.capacity() * 8,
+        }
+    }
+
     /// The text of a row; empty when missing.
     pub fn text(&self, row: u32) -> &str {
         match self {
@@ -195,12 +236,77 @@ pub struct Table {
     pub fields: Vec<Field>,
     /// Whether a record of its own has been seen, by dense index: an actor can be known from events alone.
     pub described: Vec<bool>,
+    /// What fields were before they changed.
+    pub earlier: Earlier,
+}
+
+/// Values that a later record has replaced, for whoever asks for a moment before it became known.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// By dense index, oldest first: a row of `fields`, good until this moment, ms. [`MISSING`] where nothing was known.
+    rows: FxHashMap<u32, Vec<(i64, u32)>>,
+    /// Values by row, in the schema's order.
+    fields: Vec<Field>,
+    n_rows: u32,
+}
+
+impl Earlier {
+    /// Whether nothing has ever changed.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn find(&self, idx: u32, moment: i64) -> Option<u32> {
+        let versions = self.rows.get(&idx)?;
+        versions.get(versions.partition_point(|(until, _)| *until < moment)).map(|(_, row)| *row)
+    }
+
+    /// Resident bytes, near enough.
+    pub fn bytes(&self) -> usize {
+        self.rows.capacity() * 40 + self.fields.iter().map(Field::bytes).sum::<usize>()
+    }
 }
 
 impl Table {
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.schema.iter().position(|(n, _)| n == name).map(|i| &self.fields[i])
+    }
+
+    /// Where a field of an actor stands as of a moment: what became known before it. None where nothing was.
+    #[inline]
+    pub fn at(&self, field: usize, idx: u32, moment: i64) -> Option<(&Field, u32)> {
+        if idx == MISSING {
+            return None;
+        }
+        match if self.earlier.is_empty() { None } else { self.earlier.find(idx, moment) } {
+            None => Some((self.fields.get(field)?, idx)),
+            Some(MISSING) => None,
+            Some(row) => Some((self.earlier.fields.get(field)?, row)),
+        }
+    }
+
+    /// Keeps what an actor's fields are now for moments up to `known`.
+    fn keep(&mut self, idx: u32, known: i64) {
+        let Self { earlier, fields, schema, described, .. } = self;
+        let mut row = MISSING;
+        if described.get(idx as usize).copied().unwrap_or(false) {
+            if earlier.fields.is_empty() {
+                earlier.fields = schema.iter().map(|(_, ty)| Field::new(ty)).collect();
+            }
+            row = earlier.n_rows;
+            earlier.n_rows += 1;
+            for (to, from) in earlier.fields.iter_mut().zip(fields) {
+                to.grow(row as usize + 1);
+                to.copy(row as usize, from, idx as usize);
+            }
+        }
+        let versions = earlier.rows.entry(idx).or_default();
+        // Of several records of one moment the last counts, and what they replace is what was there before.
+        if versions.last().is_none_or(|(until, _)| *until < known) {
+            versions.push((known, row));
+        }
     }
 
     /// How many actors there are.
@@ -221,6 +327,8 @@ pub struct Actors {
     pub tables: Vec<Table>,
     /// Every category and tag of every field: equal words have equal ids wherever they stand.
     pub words: Interner,
+    /// Whether an event was seen: records of actors before the first one describe what there has always been.
+    begun: bool,
 }
 
 impl Actors {
@@ -232,8 +340,14 @@ impl Actors {
             schema: a.fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect(),
             fields: a.fields.iter().map(|f| Field::new(&f.ty)).collect(),
             described: Vec::new(),
+            earlier: Earlier::default(),
         };
-        Self { tables: system.actors.iter().map(table).collect(), words: Interner::default() }
+        Self { tables: system.actors.iter().map(table).collect(), words: Interner::default(), begun: false }
+    }
+
+    /// Forgets what fields were before they changed: for whoever asks for the latest moment alone.
+    pub fn forget_earlier(&mut self) {
+        self.tables.iter_mut().filter(|t| !t.earlier.is_empty()).for_each(|t| t.earlier = Earlier::default());
     }
 
     /// Takes in a batch: actors' records set fields, events are interned and appended to `events`.
@@ -253,6 +367,9 @@ impl Actors {
 
     fn describe(&mut self, actor: usize, rows: &Rows, row: usize) {
         let at = self.tables[actor].keys.intern(rows.keys[0].get(row)) as usize;
+        if self.begun {
+            self.tables[actor].keep(at as u32, rows.known[row]);
+        }
         for f in 0..self.tables[actor].fields.len() {
             let mut field = std::mem::replace(&mut self.tables[actor].fields[f], Field::Numbers(Vec::new()));
             let ty = self.tables[actor].schema[f].1.clone();
@@ -268,6 +385,7 @@ impl Actors {
     }
 
     fn happen(&mut self, event: usize, schema: &Schema, rows: &Rows, row: usize, events: &mut Events) {
+        self.begun = true;
         let out = &mut events.kinds[event];
         let at = out.time.len();
         events.order.push(event as u16);

@@ -130,6 +130,8 @@ pub struct ActorSpec {
     pub file: Option<FileSpec>,
     /// `key`: the column that identifies it; required when there is a file.
     pub key: Option<Spanned<String>>,
+    /// `as_of`: the column of the moment from which a row holds, its pattern if it has one; a later row takes its place.
+    pub as_of: Option<(Spanned<String>, Option<String>)>,
     /// `fields`.
     pub fields: Vec<FieldSpec>,
 }

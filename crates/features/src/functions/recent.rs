@@ -87,9 +87,10 @@ struct TagsOfList {
 
 impl Sets for TagsOfList {
     fn set<'a>(&self, at: &At<'a>, _: usize, buffer: &'a mut SetBuffer) -> SetRef<'a> {
-        if let Field::Tags(tags) = &at.actors.tables[self.actor].fields[self.field] {
-            for visit in self.list.list(at) {
-                let (ids, weights) = tags.get(visit.item);
+        let table = &at.actors.tables[self.actor];
+        for visit in self.list.list(at) {
+            if let Some((Field::Tags(tags), row)) = table.at(self.field, visit.item, at.now) {
+                let (ids, weights) = tags.get(row);
                 buffer.add_all(&SetRef { ids, weights, scale: 1.0 });
             }
         }

@@ -69,13 +69,23 @@ impl ToList {
                 let Some(vectors) = at.item_vectors.get(learned) else { return f32::NAN };
                 compare(vectors.get(a).unwrap_or(&[]), vectors.get(b).unwrap_or(&[]), Measure::Cosine)
             }
-            What::Field(field) => match &at.actors.tables[self.actor].fields[field] {
-                Field::Tags(tags) => cosine_of_tags(tags.get(a), tags.get(b)),
-                Field::Vectors(v) => compare(v.get(a).unwrap_or(&[]), v.get(b).unwrap_or(&[]), Measure::Cosine),
-                _ => f32::NAN,
-            },
+            What::Field(field) => {
+                let table = &at.actors.tables[self.actor];
+                match (table.at(field, a, at.now), table.at(field, b, at.now)) {
+                    (Some((Field::Vectors(x), a)), Some((Field::Vectors(y), b))) => {
+                        compare(x.get(a).unwrap_or(&[]), y.get(b).unwrap_or(&[]), Measure::Cosine)
+                    }
+                    (Some((Field::Vectors(_), _)), None) | (None, Some((Field::Vectors(_), _))) => f32::NAN,
+                    (a, b) => cosine_of_tags(tags_of(a), tags_of(b)),
+                }
+            }
         }
     }
+}
+
+/// The tags that stand there; none where nothing does.
+fn tags_of(at: Option<(&Field, u32)>) -> (&[u32], &[f32]) {
+    if let Some((Field::Tags(tags), row)) = at { tags.get(row) } else { (&[], &[]) }
 }
 
 /// Of two small sets, found by looking through both.

@@ -95,6 +95,7 @@ pub(crate) fn at_events<'a>(
         slots,
         event: Some(columns),
         event_start: rows.start,
+        known: &columns.known[rows],
         state: None,
         keys: &[],
         ends: &[],

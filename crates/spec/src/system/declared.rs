@@ -28,7 +28,12 @@ impl Reader<'_> {
                 self.walk.refuse(place.span, message, "name the column that identifies it");
             }
             let fields = self.fields(table, ACTOR);
-            out.push(ActorSpec { name, file, key, fields });
+            let as_of = params.table("as_of").and_then(moment);
+            if let (None, Some(span)) = (&file, params.span("as_of")) {
+                let message = format!("{} has no `from`, and so no column for `as_of`", place.title);
+                self.walk.refuse(span, message, "records that come through the API hold from the moment they come");
+            }
+            out.push(ActorSpec { name, file, key, as_of, fields });
         }
         out
     }
@@ -153,8 +158,7 @@ impl Reader<'_> {
                 self.walk.refuse(span, "`first` is of a derived event", "add a `where`");
             }
             let file = self.file(&params);
-            let time =
-                params.table("time").and_then(|t| Some((text_of(t, "column")?, t.text("pattern").map(String::from))));
+            let time = params.table("time").and_then(moment);
             if file.is_some() && !holds(table, EVENT, "time") {
                 let message = format!("{} has a `from` and needs `time`", place.title);
                 self.walk.refuse(place.span.clone(), message, "name the column of its moment");
@@ -284,6 +288,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `time = "at"`, or with a pattern.
+fn moment(table: &Params) -> Option<(Spanned<String>, Option<String>)> {
+    Some((text_of(table, "column")?, table.text("pattern").map(String::from)))
 }
 
 /// `each = { column = "shown", into = ["article", "clicked"], between = "-" }`

@@ -91,6 +91,11 @@ const FIELDS: Param = optional(
 pub(super) const ACTOR: &[Param] = &[
     FROM,
     optional("key", ParamType::Text, "The column that identifies it; required with `from`."),
+    optional(
+        "as_of",
+        ParamType::Short("column", TIME),
+        "The column of the moment from which a row holds, or a table: each later row of a key takes the place of the one before. By default rows hold always.",
+    ),
     FIELDS,
     DELIMITER,
     COLUMNS,

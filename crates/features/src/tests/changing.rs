@@ -1,0 +1,130 @@
+//! Actors whose fields change: what is read is what was known.
+
+use super::system;
+use crate::plan::{Moment, Reader};
+use crate::state::{Buffers, fold};
+use crate::{FUNCTIONS, State, plan};
+use tamis_spec::actors::{Actors, schema_of};
+use tamis_spec::batch::{Batch, Class, Column, Schema};
+use tamis_spec::events::Events;
+use tamis_spec::matrix::Matrix;
+
+/// A record of a film, or a rating of it by user 1.
+#[derive(Clone, Copy)]
+enum Record {
+    Film(&'static str, f64, &'static str),
+    Rating(&'static str),
+}
+use Record::{Film, Rating};
+
+fn append(schema: &Schema, batch: &mut Batch, known: i64, record: Record) {
+    let (class, name, keys): (_, _, Vec<&str>) = match record {
+        Film(key, _, _) => (Class::Actor, "movie", vec![key]),
+        Rating(movie) => (Class::Event, "rating", vec!["1", movie]),
+    };
+    let kind = schema.find(class, name).expect("the fixture declares it");
+    batch.order.push(kind as u16);
+    let rows = &mut batch.rows[kind];
+    rows.time.push(known);
+    rows.known.push(known);
+    rows.keys.iter_mut().zip(keys).for_each(|(k, key)| k.push(key));
+    for (column, (name, _)) in rows.fields.iter_mut().zip(&schema.records[kind].fields) {
+        match (column, name.as_str(), record) {
+            (Column::Numbers(c), "year", Film(_, year, _)) => c.push(year),
+            (Column::Texts(c), "title" | "director", Film(_, _, word)) => c.push(word),
+            (Column::Tags(c), "genres", Film(_, _, word)) => {
+                c.push(word, 1.0);
+                c.end_row();
+            }
+            (other, _, _) => other.push_missing(),
+        }
+    }
+}
+
+const LOG: [(i64, Record); 8] = [
+    (0, Film("a", 1990.0, "one")),
+    (5, Rating("a")),
+    (5, Rating("b")),
+    (10, Film("a", 2000.0, "longer")),
+    (10, Rating("a")),
+    (20, Film("b", 1980.0, "two")),
+    (30, Film("a", 2010.0, "three")),
+    (40, Rating("a")),
+];
+
+/// The value of an expression for film a and film b, at every moment of `asked`; `whole`: the log is known to its end before the
+/// first is read, else what is folded is forgotten by the actors.
+fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
+    let system = system(&format!("x = '{expression}'"));
+    let (plan, wrong) = plan(&system, FUNCTIONS, &[]);
+    assert_eq!(wrong, [], "{expression}");
+    let schema = schema_of(&system);
+    let (mut actors, mut events) = (Actors::new(&system), Events::new(&system));
+    let (mut state, mut buffers) = (State::new(&plan.cells), Buffers::default());
+    let mut next = 0;
+    let mut folded = 0;
+    let mut apply = |until: i64, actors: &mut Actors, events: &mut Events| {
+        while let Some((known, record)) = LOG.get(next).filter(|(known, _)| *known < until) {
+            let mut batch = schema.batch();
+            append(&schema, &mut batch, *known, *record);
+            actors.apply(&schema, &batch, events);
+            next += 1;
+        }
+    };
+    if whole {
+        apply(i64::MAX, &mut actors, &mut events);
+    }
+    let mut out = Vec::new();
+    for now in asked {
+        apply(*now, &mut actors, &mut events);
+        let end = events.kinds[0].known.partition_point(|k| k < now);
+        fold(&plan.cells, &actors, &mut state, (&events, 0, folded..end), &mut buffers, &mut |_, _, _, _| {});
+        folded = end;
+        if !whole {
+            actors.forget_earlier();
+        }
+        state.advance(*now);
+        let find = |table: usize, key: &str| actors.tables[table].keys.find(key);
+        let items = [find(1, "a"), find(1, "b")];
+        let moment = Moment {
+            now: *now,
+            user: find(0, "1"),
+            items: &items,
+            actors: &actors,
+            state: &state,
+            source_scores: None,
+            source_ranks: None,
+            stage_scores: &[],
+            user_vectors: &[],
+            item_vectors: &[],
+            request: None,
+        };
+        let mut rows = Matrix::default();
+        plan.rows(&[0], &moment, &mut Reader::default(), &mut rows);
+        out.push([rows.values[0], rows.values[1]]);
+    }
+    out
+}
+
+#[test]
+fn a_field_is_what_was_known_before_the_moment_and_an_event_reads_what_came_with_it() {
+    let n = f32::NAN;
+    let check = |expression: &str, expected: &[(i64, [f32; 2])]| {
+        let asked: Vec<i64> = expected.iter().map(|e| e.0).collect();
+        for whole in [true, false] {
+            let found = values(expression, &asked, whole);
+            for ((now, expected), found) in expected.iter().zip(&found) {
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+                assert!(found.iter().zip(expected).all(same), "{expression} at {now}, {whole}: {found:?}");
+            }
+        }
+    };
+    check("movie.year", &[(6, [1990.0, n]), (10, [1990.0, n]), (11, [2000.0, n]), (31, [2010.0, 1980.0])]);
+    check("length(movie.title)", &[(6, [3.0, n]), (11, [6.0, n]), (31, [5.0, 3.0])]);
+    check("movie.director == \"longer\"", &[(10, [0.0, n]), (11, [1.0, n]), (31, [0.0, 0.0])]);
+    check("length(movie.genres)", &[(10, [1.0, 0.0]), (21, [1.0, 1.0])]);
+    check("sum(rating.movie.year, by = movie)", &[(6, [1990.0, 0.0]), (11, [3990.0, 0.0]), (41, [6000.0, 0.0])]);
+    // Of the words that film a had when it was rated, each counts once.
+    check("count(rating, by = movie.director)", &[(6, [1.0, 0.0]), (11, [1.0, 0.0]), (35, [0.0, 0.0]), (41, [1.0, 0.0])]);
+    check("cosine(recent(rating.movie.genres, by = user), movie.genres)", &[(6, [1.0, 0.0])]);
+}
