@@ -309,7 +309,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
     let width = out.n_columns;
     for (c, feature) in which.iter().enumerate() {
         if let Some(codes) = &scene.fitted.codes[*feature] {
-            codes.apply(out.values[c..].iter_mut().step_by(width.max(1)));
+            codes.apply(out.values.iter_mut().skip(c).step_by(width.max(1)));
         }
     }
     desk.row_items[stage].clone_from(&desk.survivors.items);

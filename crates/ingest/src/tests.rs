@@ -270,7 +270,8 @@ fn rows_of_actors_that_say_from_when_they_hold_stand_among_the_events() {
     let prices = b"sku,since,price\na,50,1\na,150,3\nb,120,2\n";
     let views = b"at,user,item,stars,word\n100,1,a,1,x\n150,1,a,1,x\n200,2,b,1,x\n";
     let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("v.csv", views), ("prices.csv", prices)]);
-    let more = "[actors.price]\nfrom = \"prices.csv\"\nkey = \"sku\"\nas_of = \"since\"\nfields = { price = \"number\" }";
+    let more =
+        "[actors.price]\nfrom = \"prices.csv\"\nkey = \"sku\"\nas_of = \"since\"\nfields = { price = \"number\" }";
     let mut import = folder.import_with("v.csv", more).expect("good files");
     let mut order = Vec::new();
     let mut each = |batch: &tamis_spec::batch::Batch| {

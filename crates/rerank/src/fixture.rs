@@ -36,7 +36,7 @@ pub(crate) fn system() -> System {
         weighted: false,
         pattern: None,
     };
-    let actor = |name, fields| ActorSpec { name: named(name), file: None, key: None, fields };
+    let actor = |name, fields| ActorSpec { name: named(name), file: None, key: None, as_of: None, fields };
     let role = |name, actor| RoleSpec { role: named(name), actor, column: name.into() };
     let declared = |name, roles| EventSpec {
         name: named(name),

@@ -26,7 +26,7 @@ pub(crate) fn part(kind: &str, params: Vec<(&'static str, ParamValue)>) -> Part 
 
 /// Actors user and movie; events rating, liked, visit (which has no movie) and again (a visit).
 pub(crate) fn system() -> System {
-    let actor = |name| ActorSpec { name: named(name), file: None, key: None, fields: Vec::new() };
+    let actor = |name| ActorSpec { name: named(name), file: None, key: None, as_of: None, fields: Vec::new() };
     let role = |name, actor| RoleSpec { role: named(name), actor, column: name.into() };
     let declared = |name, roles| EventSpec {
         name: named(name),

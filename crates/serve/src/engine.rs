@@ -5,12 +5,13 @@
 //! decisions stands still, so that no decision is made after events that it did not see. The limit: one process, and as many lists a
 //! second as one core makes.
 
-use crate::answer::{ITEMS_MAX, LIMIT_MAX, RankRequest, RankResponse, UnknownItems};
+use crate::answer::{ITEMS_MAX, LIMIT_MAX, RankRequest, RankResponse};
 use crate::clock::Clock;
 use crate::context::read_context;
 use crate::error::{Error, Refusal, Refused};
 use crate::event::{Ack, EVENTS_MAX, KEY_BYTES_MAX, read, short, stamp};
-use crate::journal::{Journal, Served, schema_with_decisions};
+use crate::journal::{Journal, NOTED_MAX, Noted, Served, schema_with_decisions};
+use crate::make::{self, Asked, Made, Maker};
 use crate::metrics::Metrics;
 use crate::world::World;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard};
-use tamis_funnel::{Bundle, Fitted, Past, Plan, Request, decide};
+use tamis_funnel::{Bundle, Fitted, Past, Plan};
 use tamis_log::{Disk, Log, Store};
 use tamis_spec::MISSING;
 use tamis_spec::actors::{Actors, Field, schema_of};
@@ -29,8 +30,6 @@ use tamis_spec::time::format_time;
 
 /// Items of a list when neither the request nor the file says how many.
 const LIMIT_DEFAULT: usize = 20;
-/// Unknown items that are named.
-const UNKNOWN_NAMED_MAX: usize = 10;
 
 /// A system that is served.
 pub struct Engine<S = Disk> {
@@ -116,8 +115,10 @@ impl<S: Store> Engine<S> {
         let now = self.clock.now_ms();
         let context = read_context(&self.plan.system, self.journal.schema(), now, request);
         let context = context.inspect_err(|_| self.count_refused())?;
-        let (mut response, time) = self.decide(request, context.as_ref(), limit);
+        let (mut response, time, values) = self.decide(request, context.as_ref(), limit);
         let trace = serde_json::to_string(&response.trace).expect("a trace is plain data");
+        let asked = Noted { limit, items: request.items.as_deref(), context: &request.context };
+        let asked = serde_json::to_string(&asked).expect("a request is plain data");
         response.logged = self.journal.keep(Served {
             time,
             user: &request.user.0,
@@ -125,6 +126,8 @@ impl<S: Store> Engine<S> {
             items: response.items.iter().map(|i| (i.item.as_str(), i.score)).collect(),
             bundle: &self.bundle.name,
             parts: &trace,
+            request: &asked,
+            values: &values,
         });
         self.count(&response, self.clock.nanos().saturating_sub(from));
         Ok(response)
@@ -176,26 +179,28 @@ impl<S: Store> Engine<S> {
         self.metrics.failed.fetch_add(1, Relaxed);
     }
 
-    /// A list that is not in the log yet, and the moment of its decision, ms.
-    pub(crate) fn decide(&self, request: &RankRequest, context: Option<&Rows>, limit: usize) -> (RankResponse, i64) {
+    /// A list that is not in the log yet, the moment of its decision, ms, and what the stages read of the first of its items.
+    pub(crate) fn decide(
+        &self,
+        request: &RankRequest,
+        context: Option<&Rows>,
+        limit: usize,
+    ) -> (RankResponse, i64, Vec<f32>) {
         let now = self.clock.now_ms();
         let mut world = self.world();
         let time = world.advance(now);
+        let budget_ns = self.plan.system.constraints.latency_p99_ms;
+        let budget_ns = budget_ns.map_or(u64::MAX, |ms| ms.max(0) as u64 * 1_000_000);
+        let (clock, schema) = (|| self.clock.nanos(), self.journal.schema());
+        let maker = Maker { plan: &self.plan, fitted: &self.fitted, schema, clock: &clock };
+        let Made { decided, user, unknown_items } =
+            maker.make(&mut world, &Asked { time, request, context, limit, budget_ns });
         let World { actors, past, desk, .. } = &mut *world;
-        let system = &self.plan.system;
-        let user = actors.tables[system.decision.user].keys.find(&request.user.0);
-        let (given, unknown_items) = self.given(request, actors);
-        let budget_ns = system.constraints.latency_p99_ms.map_or(u64::MAX, |ms| ms.max(0) as u64 * 1_000_000);
-        let clock = || self.clock.nanos();
-        let (plan, fitted) = (&self.plan, &self.fitted);
-        let scene = decide::Scene { plan, fitted, actors, past, clock: &clock };
-        let event = system.actors.len() + system.base(system.decision.event);
-        let context = context.map(|rows| actors.asked(&self.journal.schema().records[event], rows));
-        let asked = context.as_ref().map(|rows| (rows, 0));
-        let asked = Request { now: time, user, limit, given: given.as_deref(), asked, budget_ns };
-        let decided = decide::decide(&scene, &asked, desk);
         let cold = self.cold(past, user, &request.user.0);
         let items = self.items(actors, &decided, desk, request.explain);
+        let mut values = Vec::new();
+        let noted = decided.shown.iter().take(NOTED_MAX);
+        noted.for_each(|shown| make::values(&self.plan, &decided, desk, shown.item, &mut values));
         drop(world);
         let trace = self.trace(&decided);
         let response = RankResponse {
@@ -211,27 +216,7 @@ impl<S: Store> Engine<S> {
             bundle: self.bundle.name.clone(),
             logged: false,
         };
-        (response, time)
-    }
-
-    /// The known ones of the items that were given, and the others.
-    fn given(&self, request: &RankRequest, actors: &Actors) -> (Option<Vec<u32>>, Option<UnknownItems>) {
-        let Some(items) = &request.items else { return (None, None) };
-        let keys = &actors.tables[self.plan.system.decision.item].keys;
-        let mut unknown = UnknownItems { count: 0, keys: Vec::new() };
-        let mut known = Vec::with_capacity(items.len());
-        for item in items {
-            match keys.find(&item.0) {
-                MISSING => {
-                    unknown.count += 1;
-                    if unknown.keys.len() < UNKNOWN_NAMED_MAX {
-                        unknown.keys.push(short(&item.0));
-                    }
-                }
-                idx => known.push(idx),
-            }
-        }
-        (Some(known), Some(unknown))
+        (response, time, values)
     }
 
     /// Why there is no history to go by; none when there is one.

@@ -1,5 +1,8 @@
 //! The log as serving writes it: one frame for a batch of events, one frame for all the lists that wait at the same time.
 
+use crate::answer::Key;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use tamis_log::{Log, Store};
 use tamis_spec::actors::schema_of;
@@ -8,20 +11,39 @@ use tamis_spec::system::{System, Type};
 
 /// The kind of record that a served list is.
 pub const DECISION: &str = "tamis.decision";
+/// The kind of record that an item of a served list is.
+pub const SHOWN: &str = "tamis.shown";
+/// Of a list the first so many items have a record of their own.
+pub const NOTED_MAX: usize = 100;
 
 /// The schema of a system's log with the lists that were served: the system's own records, then [`DECISION`], which names the actor
-/// that the list is for and has `list_id`, `items` (keys with scores, best first), `bundle` and `parts` (the trace as JSON).
+/// that the list is for and has `list_id`, `items` (keys with scores, best first), `bundle`, `parts` (the trace as JSON) and `request`
+/// (what else was asked, as JSON), then [`SHOWN`] for each of the first [`NOTED_MAX`] items, which names whom it was shown to and the
+/// item and has `list_id`, `position` from 1, `score` and `values`: of every stage the features it read of the item, then its score.
 pub fn schema_with_decisions(system: &System) -> Schema {
     let mut schema = schema_of(system);
-    let actor = system.actors[system.decision.user].name.value.clone();
-    let fields =
-        [("list_id", Type::Text), ("items", Type::Tags), ("bundle", Type::Category), ("parts", Type::Text)].into_iter();
-    schema.records.push(RecordSchema {
-        name: DECISION.to_owned(),
+    let decision = &system.decision;
+    let actor = |actor: usize| system.actors[actor].name.value.clone();
+    let record = |name: &str, keys: Vec<KeySchema>, fields: &[(&str, Type)]| RecordSchema {
+        name: name.to_owned(),
         class: Class::Event,
-        keys: vec![KeySchema { role: actor.clone(), actor }],
-        fields: fields.map(|(name, ty)| (name.to_owned(), ty)).collect(),
-    });
+        keys,
+        fields: fields.iter().map(|(name, ty)| (name.to_string(), ty.clone())).collect(),
+    };
+    let user = KeySchema { role: actor(decision.user), actor: actor(decision.user) };
+    let list = ("list_id", Type::Text);
+    let of_list = [
+        list.clone(),
+        ("items", Type::Tags),
+        ("bundle", Type::Category),
+        ("parts", Type::Text),
+        ("request", Type::Text),
+    ];
+    schema.records.push(record(DECISION, vec![user], &of_list));
+    let role = |name: &str, of: usize| KeySchema { role: name.to_owned(), actor: actor(of) };
+    let both = vec![role(&decision.user_name, decision.user), role(&decision.item_name, decision.item)];
+    let of_item = [list, ("position", Type::Number), ("score", Type::Number), ("values", Type::Vector)];
+    schema.records.push(record(SHOWN, both, &of_item));
     schema
 }
 
@@ -35,6 +57,19 @@ pub(crate) struct Served<'a> {
     pub(crate) items: Vec<(&'a str, f32)>,
     pub(crate) bundle: &'a str,
     pub(crate) parts: &'a str,
+    pub(crate) request: &'a str,
+    /// Of the first [`NOTED_MAX`] items, as many of each.
+    pub(crate) values: &'a [f32],
+}
+
+/// What else was asked, as the log keeps it.
+#[derive(Serialize)]
+pub(crate) struct Noted<'a> {
+    pub(crate) limit: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<&'a [Key]>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) context: &'a Map<String, Value>,
 }
 
 /// A log that many threads append to.
@@ -54,7 +89,7 @@ struct Waiting {
 }
 
 impl<S: Store> Journal<S> {
-    /// `schema` ends with [`DECISION`].
+    /// `schema` ends with [`DECISION`] and [`SHOWN`].
     pub(crate) fn new(log: Log<S>, schema: Schema) -> Self {
         let waiting = Mutex::new(Waiting { batch: schema.batch(), written: Arc::default() });
         Self { log: Mutex::new(log), waiting, schema }
@@ -85,9 +120,9 @@ impl<S: Store> Journal<S> {
             let fresh = Waiting { batch: self.schema.batch(), written: Arc::default() };
             std::mem::replace(&mut *self.waiting(), fresh)
         };
-        let lists = taken.batch.rows.last_mut().expect("the schema ends with lists");
-        let known = lists.time.iter().copied().fold(log.last_known(), i64::max);
-        lists.known.fill(known);
+        let times = taken.batch.rows.iter().flat_map(|rows| rows.time.iter().copied());
+        let known = times.fold(log.last_known(), i64::max);
+        taken.batch.rows.iter_mut().for_each(|rows| rows.known.fill(known));
         let is_written = log.append(&self.schema, &taken.batch).is_ok();
         taken.written.set(is_written).expect("a group of lists is written once");
         is_written
@@ -98,16 +133,23 @@ impl<S: Store> Journal<S> {
     }
 }
 
-/// Appends a list; when it becomes known is settled when it is written.
+/// Appends a list and its items; when they become known is settled when they are written.
 fn push(batch: &mut Batch, served: Served<'_>) {
-    let kind = batch.rows.len() - 1;
-    let rows = &mut batch.rows[kind];
-    batch.order.push(kind as u16);
-    rows.time.push(served.time);
-    rows.known.push(served.time);
-    rows.keys[0].push(served.user);
-    let [Column::Texts(list_id), Column::Tags(items), Column::Texts(bundle), Column::Texts(parts)] =
-        &mut rows.fields[..]
+    let kind = batch.rows.len() as u16;
+    let n = served.items.len().min(NOTED_MAX);
+    batch.order.push(kind - 2);
+    batch.order.extend(std::iter::repeat_n(kind - 1, n));
+    let [.., lists, shown] = &mut batch.rows[..] else { unreachable!("the schema ends with lists and their items") };
+    lists.time.push(served.time);
+    lists.known.push(served.time);
+    lists.keys[0].push(served.user);
+    let [
+        Column::Texts(list_id),
+        Column::Tags(items),
+        Column::Texts(bundle),
+        Column::Texts(parts),
+        Column::Texts(request),
+    ] = &mut lists.fields[..]
     else {
         unreachable!("lists have the fields that their schema says");
     };
@@ -116,6 +158,27 @@ fn push(batch: &mut Batch, served: Served<'_>) {
     items.end_row();
     bundle.push(served.bundle);
     parts.push(served.parts);
+    request.push(served.request);
+    let [
+        Column::Texts(list_id),
+        Column::Numbers(position),
+        Column::Numbers(score),
+        Column::Vectors { dimensions, values },
+    ] = &mut shown.fields[..]
+    else {
+        unreachable!("items have the fields that their schema says");
+    };
+    for (at, (key, of_item)) in served.items[..n].iter().enumerate() {
+        shown.time.push(served.time);
+        shown.known.push(served.time);
+        shown.keys[0].push(served.user);
+        shown.keys[1].push(key);
+        list_id.push(served.list_id);
+        position.push(at as f64 + 1.0);
+        score.push(f64::from(*of_item));
+    }
+    *dimensions = served.values.len().checked_div(n).unwrap_or(*dimensions);
+    values.extend_from_slice(served.values);
 }
 
 #[cfg(test)]
@@ -131,14 +194,15 @@ mod tests {
 
     fn keep(journal: &Journal<Faulty>, time: i64) -> bool {
         let items = vec![("a", 0.5)];
-        journal.keep(Served { time, user: "ann", list_id: "1", items, bundle: "b", parts: "[]" })
+        let (parts, request, values) = ("[]", "{}", &[0.5][..]);
+        journal.keep(Served { time, user: "ann", list_id: "1", items, bundle: "b", parts, request, values })
     }
 
     /// Time and known of the lists in each frame.
     fn frames(journal: &Journal<Faulty>) -> Vec<Vec<(i64, i64)>> {
         let mut all = Vec::new();
         let mut sink = |_, batch: &Batch| {
-            let rows = batch.rows.last().unwrap();
+            let rows = &batch.rows[batch.rows.len() - 2];
             all.push(rows.time.iter().copied().zip(rows.known.iter().copied()).collect());
             ControlFlow::Continue(())
         };
@@ -162,7 +226,7 @@ mod tests {
             std::thread::scope(|scope| {
                 let log = journal.log();
                 let kept: Vec<_> = (0..3).map(|_| scope.spawn(|| keep(&journal, 1))).collect();
-                while journal.waiting().batch.len() < 3 {
+                while journal.waiting().batch.len() < 6 {
                     std::thread::yield_now();
                 }
                 drop(log);

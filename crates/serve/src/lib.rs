@@ -16,7 +16,9 @@ mod error;
 mod event;
 pub mod http;
 mod journal;
+mod make;
 mod metrics;
+pub mod parity;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -29,5 +31,5 @@ pub use engine::{Engine, Health};
 pub use error::{Error, Refusal, Refused, Wrong};
 pub use event::{Ack, EVENTS_MAX, FUTURE_MS_MAX, KEY_BYTES_MAX, TAGS_MAX};
 pub use http::{serve, serve_blocking};
-pub use journal::{DECISION, schema_with_decisions};
+pub use journal::{DECISION, NOTED_MAX, SHOWN, schema_with_decisions};
 pub use metrics::Metrics;

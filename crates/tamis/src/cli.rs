@@ -16,6 +16,7 @@ mod features;
 mod rank;
 mod serve;
 mod train;
+mod watch;
 
 use crate::home::Home;
 use crate::show;
@@ -49,6 +50,8 @@ enum Verb {
     Serve(serve::Arguments),
     /// One decision from the shell, and why each item is there
     Rank(rank::Arguments),
+    /// Whether what was served comes out again from the log
+    Watch(watch::Arguments),
     /// A simulated shop: the whole loop, nothing to install
     Demo(demo::Arguments),
 }
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Examples(a) => (a.of.json, examples::run(&a)),
         Verb::Serve(a) => (a.of.json, serve::run(&a)),
         Verb::Rank(a) => (a.of.json, rank::run(&a)),
+        Verb::Watch(a) => (a.of.json, watch::run(&a)),
         Verb::Demo(a) => (false, demo::run(&a)),
     };
     let (code, text) = match done {

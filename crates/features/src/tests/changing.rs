@@ -125,6 +125,9 @@ fn a_field_is_what_was_known_before_the_moment_and_an_event_reads_what_came_with
     check("length(movie.genres)", &[(10, [1.0, 0.0]), (21, [1.0, 1.0])]);
     check("sum(rating.movie.year, by = movie)", &[(6, [1990.0, 0.0]), (11, [3990.0, 0.0]), (41, [6000.0, 0.0])]);
     // Of the words that film a had when it was rated, each counts once.
-    check("count(rating, by = movie.director)", &[(6, [1.0, 0.0]), (11, [1.0, 0.0]), (35, [0.0, 0.0]), (41, [1.0, 0.0])]);
+    check(
+        "count(rating, by = movie.director)",
+        &[(6, [1.0, 0.0]), (11, [1.0, 0.0]), (35, [0.0, 0.0]), (41, [1.0, 0.0])],
+    );
     check("cosine(recent(rating.movie.genres, by = user), movie.genres)", &[(6, [1.0, 0.0])]);
 }

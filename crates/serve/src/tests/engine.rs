@@ -30,7 +30,7 @@ type Listed = (i64, String, String, Vec<(String, f32)>);
 fn lists(store: &Faulty) -> Vec<Listed> {
     let mut all = Vec::new();
     for batch in frames(store) {
-        let rows = batch.rows.last().unwrap();
+        let rows = &batch.rows[batch.rows.len() - 2];
         let [Column::Texts(ids), Column::Tags(items), ..] = &rows.fields[..] else { panic!("{:?}", rows.fields) };
         for row in 0..rows.len() {
             let items = items.range(row).map(|i| (items.names.get(i).to_owned(), items.weights[i])).collect();
@@ -95,7 +95,7 @@ fn a_list_that_is_made_while_events_are_written_is_made_without_them_and_not_aft
     let (asked, clock) = (Arc::downgrade(&engine), shop.clock.clone());
     let interrupt = move || {
         clock.ms.fetch_add(10, SeqCst);
-        let (list, time) = asked.upgrade().unwrap().decide(&asks("ann"), None, 9);
+        let (list, time, _) = asked.upgrade().unwrap().decide(&asks("ann"), None, 9);
         tell.send((list.items.len(), time)).unwrap();
     };
     assert!(store.on_sync.set(Box::new(interrupt)).is_ok());
@@ -103,7 +103,7 @@ fn a_list_that_is_made_while_events_are_written_is_made_without_them_and_not_aft
     engine.events(&[liked("ann", "0")]).unwrap();
     assert_eq!(frames(&shop.store).pop().unwrap().rows[2].known, [NOW + 5]);
     assert_eq!(told.try_recv(), Ok((4, NOW + 5)));
-    let (list, time) = engine.decide(&asks("ann"), None, 9);
+    let (list, time, _) = engine.decide(&asks("ann"), None, 9);
     assert_eq!((list.items.len(), time), (3, NOW + 15));
     shop.clock.ms.store(NOW, SeqCst);
     engine.events(&[liked("ann", "1")]).unwrap();
@@ -204,11 +204,35 @@ fn a_served_list_is_in_the_log() {
     let expected: Vec<(String, f32)> = list.items.iter().map(|i| (i.item.clone(), i.score)).collect();
     assert_eq!(lists(&shop.store), [(NOW + 1, "ann".to_owned(), list.list_id.clone(), expected)]);
     let batch = frames(&shop.store).pop().unwrap();
-    let [.., Column::Texts(bundle), Column::Texts(parts)] = &batch.rows.last().unwrap().fields[..] else { panic!() };
-    assert_eq!(bundle.get(0), shop.bundle().name);
+    let [.., decided, shown] = &batch.rows[..] else { panic!() };
+    let [.., Column::Texts(bundle), Column::Texts(parts), Column::Texts(request)] = &decided.fields[..] else {
+        panic!()
+    };
+    assert_eq!((bundle.get(0), request.get(0)), (shop.bundle().name.as_str(), "{\"limit\":40}"));
     let parts: Value = serde_json::from_str(parts.get(0)).unwrap();
     let names: Vec<&str> = parts.as_array().unwrap().iter().map(|p| p["part"].as_str().unwrap()).collect();
     assert_eq!(names, ["popular", "lately", "merge", "sum", "exclude", "limit"]);
+    let [_, Column::Numbers(positions), Column::Numbers(scores), Column::Vectors { dimensions, values }] =
+        &shown.fields[..]
+    else {
+        panic!()
+    };
+    let items: Vec<(&str, f32)> = shown.keys[1].iter().zip(scores.iter().map(|s| *s as f32)).collect();
+    assert_eq!(items, list.items.iter().map(|i| (i.item.as_str(), i.score)).collect::<Vec<_>>());
+    assert_eq!((*dimensions, &positions[..]), (4, &[1.0, 2.0, 3.0, 4.0][..]));
+    // popularity, country and year, and the stage's score, which is their sum.
+    assert_eq!((values[0], values[3]), (4f32.ln_1p(), list.items[0].score));
+    assert!(values[1].is_nan() && values[2].is_nan());
+}
+
+#[test]
+fn whoever_has_met_everything_gets_an_empty_list() {
+    let (_shop, engine) = Shop::stocked();
+    let list = engine.rank(&asks("fan0")).unwrap();
+    assert!(list.items.len() == 3 && list.logged);
+    engine.events(&[liked("fan0", "1"), liked("fan0", "2"), liked("fan0", "3")]).unwrap();
+    let list = engine.rank(&asks("fan0")).unwrap();
+    assert!(list.items.is_empty() && list.logged);
 }
 
 #[test]

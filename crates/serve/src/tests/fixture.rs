@@ -57,7 +57,7 @@ limit = 40
 "#;
 
 /// A stage whose score is the sum of its columns.
-const MODELS: &[Kind<dyn Fit>] = &[Kind {
+pub(crate) const MODELS: &[Kind<dyn Fit>] = &[Kind {
     name: "sum",
     about: "Adds up.",
     example: "[[stages]]\nkind = \"sum\"\nkeep = 1\n",
@@ -116,6 +116,7 @@ pub(crate) const NOW: i64 = 1_767_225_600_000;
 pub(crate) struct Shop {
     pub(crate) store: Faulty,
     pub(crate) clock: Hand,
+    plan: fn() -> Plan,
     bundles: tempfile::TempDir,
 }
 
@@ -129,6 +130,11 @@ pub(crate) fn plan_of() -> Plan {
 impl Shop {
     /// A shop whose bundle is fitted on nothing, with an empty log.
     pub(crate) fn new() -> Self {
+        Self::of(plan_of)
+    }
+
+    /// The same with another plan of the same shape.
+    pub(crate) fn of(plan_of: fn() -> Plan) -> Self {
         let plan = plan_of();
         let mut actors = Actors::new(&plan.system);
         actors.words.intern("fr");
@@ -153,11 +159,11 @@ impl Shop {
         write(bundles.path(), &plan, &actors, &contents).unwrap();
         let clock = Hand::default();
         clock.ms.store(NOW, SeqCst);
-        Self { store: Faulty::default(), clock, bundles }
+        Self { store: Faulty::default(), clock, plan: plan_of, bundles }
     }
 
     pub(crate) fn bundle(&self) -> Bundle {
-        tamis_funnel::bundle::current(self.bundles.path(), &plan_of()).unwrap()
+        tamis_funnel::bundle::current(self.bundles.path(), &(self.plan)()).unwrap()
     }
 
     /// Opens the shop as it is in its store.
@@ -167,12 +173,16 @@ impl Shop {
 
     pub(crate) fn open_in<S: Store>(&self, store: S) -> Engine<S> {
         let (log, _) = Log::open(store).unwrap();
-        Engine::open(plan_of(), self.bundle(), log, Box::new(self.clock.clone()), &mut |_| {}).unwrap()
+        Engine::open((self.plan)(), self.bundle(), log, Box::new(self.clock.clone()), &mut |_| {}).unwrap()
     }
 
     /// A shop with four films, the first the most liked, all of them rated by others than `ann`.
     pub(crate) fn stocked() -> (Self, Engine<Faulty>) {
-        let shop = Self::new();
+        Self::new().stock()
+    }
+
+    pub(crate) fn stock(self) -> (Self, Engine<Faulty>) {
+        let shop = self;
         let engine = shop.open();
         let mut records = Vec::new();
         for (i, title) in ["Alien", "Brazil", "Casablanca", "Diva"].iter().enumerate() {

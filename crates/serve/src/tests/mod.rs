@@ -3,3 +3,4 @@
 mod engine;
 pub(crate) mod fixture;
 mod http;
+mod parity;

@@ -95,7 +95,7 @@ pub(super) fn text(user: &str, response: &RankResponse) -> String {
 }
 
 /// A store that is read and never written: what would be appended is refused, and there is nothing to make durable.
-struct ReadOnly(Disk);
+pub(super) struct ReadOnly(pub(super) Disk);
 
 impl Store for ReadOnly {
     fn segments(&self) -> io::Result<Vec<(u64, u64)>> {
