@@ -92,8 +92,13 @@ impl<'c> Aggregate<'c> {
         }
         let base = cx.system.base(self.event);
         let filter = cx.filter(self.event, self.condition)?;
+        let from = match value {
+            Value::Edge(from, _) => cx.value(self.event, Value::Ids(from))?,
+            _ => None,
+        };
         let value = cx.value(self.event, value)?;
-        Ok(cx.cells.push(CellSpec { about, event: base, space: self.space, what, filter, key: self.key, value }))
+        let (space, key) = (self.space, self.key);
+        Ok(cx.cells.push(CellSpec { about, event: base, space, what, filter, key, value, from }))
     }
 
     /// A node of numbers that reads a cell by its key.
@@ -391,14 +396,18 @@ impl Cx<'_> {
     fn value(&mut self, event: usize, value: Value<'_>) -> Result<Option<usize>, Diagnostic> {
         let base = self.system.base(event);
         let scope = Scope::Event(event);
-        let about = value.about();
+        let about = match value {
+            // Equal texts, equal reads: an edge's end is an actor like others.
+            Value::Edge(_, to) => Value::Ids(to).about(),
+            value => value.about(),
+        };
         Ok(match value {
             Value::Nothing => None,
             Value::Number(e) => {
                 let of = self.within(scope, |cx| cx.number(e))?.1;
                 Some(push(&mut self.cells.events[base].numbers, about, of))
             }
-            Value::Ids(e) => {
+            Value::Ids(e) | Value::Edge(_, e) => {
                 let of = ids_of(e, event, self)?.1;
                 Some(push(&mut self.cells.events[base].ids, about, of))
             }

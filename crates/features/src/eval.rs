@@ -177,8 +177,8 @@ pub trait TextOf: Send + Sync {
 
 /// Finds lists of actors.
 pub trait Lists: Send + Sync {
-    /// The list, oldest first: the same for all rows.
-    fn list<'a>(&self, at: &At<'a>) -> &'a [Visit];
+    /// The list of a row, oldest first.
+    fn list<'a>(&self, at: &At<'a>, row: usize) -> &'a [Visit];
 }
 
 /// A weighted set: the weight of `ids[i]` is `weights[i] * scale`.
@@ -217,6 +217,15 @@ impl SetBuffer {
             self.ids.push(id);
         }
         self.dense[at] += weight;
+    }
+
+    /// Adds an index of weight 1 and says whether it was not there.
+    pub fn add_new(&mut self, id: u32) -> bool {
+        let is_new = self.weight(id) == 0.0;
+        if is_new {
+            self.add(id, 1.0);
+        }
+        is_new
     }
 
     /// Adds a whole set.

@@ -7,6 +7,7 @@ mod cell;
 mod distinct;
 mod fold;
 mod keys;
+mod pagerank;
 mod space;
 
 pub use cell::Cell;
@@ -15,6 +16,7 @@ pub use fold::{Buffers, Folded, fold};
 pub(crate) use fold::{STRETCH_MAX, at_events, is_true, passes};
 pub(crate) use keys::keys_of;
 pub use keys::{KeyPart, SET_KEYS_MAX, is_set};
+pub use pagerank::PageRank;
 pub use space::{Space, SpaceSpec};
 
 use crate::eval::{Ids, Numbers, SetRef, Sets};
@@ -53,6 +55,8 @@ pub struct CellSpec {
     pub key: usize,
     /// What is taken from each: an index into the reads that `what` calls for.
     pub value: Option<usize>,
+    /// Of edges: whom they are from, an index into [`EventReads::ids`].
+    pub from: Option<usize>,
 }
 
 /// What is kept in a cell for each key.
@@ -108,6 +112,8 @@ pub enum What {
         /// How many.
         keep: usize,
     },
+    /// A graph, and the rank of every actor in it; one for all keys.
+    PageRank,
 }
 
 /// What an event takes as long as it is in a window; windows that differ in length alone share it.
@@ -142,6 +148,7 @@ impl What {
             Self::Histogram { half_life_ms: None } => "histogram".into(),
             Self::Histogram { half_life_ms: Some(h) } => format!("histogram with half-life {}", format_duration(h)),
             Self::List { keep } => format!("latest {keep} actors"),
+            Self::PageRank => "page rank".into(),
         }
     }
 
@@ -160,6 +167,7 @@ impl What {
             Self::Sketch { bits } => 16.0 + f64::from(1u32 << bits),
             Self::Histogram { .. } => 56.0 + 8.0 * events_per_key.min(32.0),
             Self::List { keep } => 24.0 + 16.0 * events_per_key.min(keep as f64),
+            Self::PageRank => 4.0 + 8.0 * events_per_key,
         }
     }
 }
@@ -175,6 +183,8 @@ pub enum Value<'e> {
     Ids(&'e Expr),
     /// Tags, or one category or actor.
     Set(&'e Expr),
+    /// From one actor to another.
+    Edge(&'e Expr, &'e Expr),
 }
 
 impl Value<'_> {
@@ -183,6 +193,9 @@ impl Value<'_> {
         match self {
             Self::Nothing => String::new(),
             Self::Number(e) | Self::Ids(e) | Self::Set(e) => format!(": {}", crate::aggregate::text_of(e)),
+            Self::Edge(from, to) => {
+                format!(": {} to {}", crate::aggregate::text_of(from), crate::aggregate::text_of(to))
+            }
         }
     }
 }
@@ -347,6 +360,11 @@ impl State {
         } else {
             f32::NAN
         }
+    }
+
+    /// The rank of an actor in a graph; NaN for one that no edge had named when it was computed.
+    pub fn page_rank(&self, cell: usize, actor: u32) -> f32 {
+        if let Cell::PageRank(graph) = &self.cells[cell] { graph.get(actor) } else { f32::NAN }
     }
 
     /// The latest or first moment; none for a key that was never met.

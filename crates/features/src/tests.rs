@@ -89,6 +89,7 @@ fn every_function_says_what_it_does_and_its_example_is_read() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn mistakes_of_type_and_name_are_told_where_they_stand() {
     let check = |expression: &str, at: &str, message: &str| {
@@ -115,6 +116,23 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
         "distinct(click.movie, by = user, within = 1d, sketch = 8)",
         "8",
         "a sketch forgets nothing: `within` and `sketch` exclude each other",
+    );
+    check("holiday(now, \"XX\")", "\"XX\"", "unknown country `XX`");
+    check(
+        "pagerank(rating.movie, by = movie)",
+        "rating.movie",
+        "`pagerank` takes an actor that an event points at, found an actor",
+    );
+    check(
+        "common(recent(liked.movie, by = user), neighbours(liked.user, by = movie))",
+        "neighbours(liked.user, by = movie)",
+        "`common` takes two lists of one kind, found `movie` and `user`",
+    );
+    check("common(user, user)", "user", "`common` takes lists of actors, found an actor");
+    check(
+        "neighbours(rating.stars, by = user)",
+        "rating.stars",
+        "`neighbours` takes an actor of an event, found a number",
     );
     check("trend(click, by = movie, short = 9d)", "9d", "`long` must be longer than `short`");
     check("min(rating.stars, by = user, within = 1d, last = 3)", "3", "`within` and `last` exclude each other");
@@ -212,6 +230,10 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
     check("2000-01-01", "contains(movie.title, \"LE É\")", 0.0);
     check("2000-01-01", "distance(movie.cinema, movie.cinema) + 1", 1.0);
     check("2000-01-01", "distance(user.home, movie.cinema)", f32::NAN);
+    check("2024-10-03T23:59:59Z", "holiday(now, \"DE\")", 1.0);
+    check("2024-10-04", "holiday(now, \"DE\")", 0.0);
+    check("2026-07-04", "holiday(now, \"US\")", 1.0);
+    check("1999-12-25", "holiday(now, \"US\")", f32::NAN);
     check("2000-12-01", "season(now)", 0.0);
     check("2000-02-29", "season(now)", 0.0);
     check("2000-03-01", "season(now, half = \"south\")", 3.0);

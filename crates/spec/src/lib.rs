@@ -7,6 +7,7 @@ pub mod actors;
 pub mod batch;
 pub mod decision;
 pub mod diagnostic;
+pub mod encode;
 pub mod events;
 pub mod expr;
 pub mod kind;

@@ -57,7 +57,7 @@ impl Numbers for Empty {
                 Eval::Vectors(of) => of.vector(at, row).is_empty(),
                 Eval::Texts(of) => of.text(at, row).is_empty(),
                 Eval::Places(of) => of.place(at, row)[0].is_nan(),
-                Eval::Lists(of) => of.list(at).is_empty(),
+                Eval::Lists(of) => of.list(at, row).is_empty(),
                 Eval::Numbers(_) | Eval::Times(_) => false,
             };
             *o = f32::from(empty);

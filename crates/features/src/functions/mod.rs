@@ -3,6 +3,7 @@
 mod age;
 mod bucket;
 mod clip;
+mod common;
 mod contains;
 mod cosine;
 mod count;
@@ -10,6 +11,7 @@ mod distance;
 mod distinct;
 mod dot;
 mod histogram;
+mod holiday;
 mod hour;
 mod last;
 mod length;
@@ -20,7 +22,9 @@ mod mean;
 mod min;
 mod missing;
 mod month;
+mod neighbours;
 mod overlap;
+mod pagerank;
 mod rate;
 mod recent;
 mod season;
@@ -55,6 +59,9 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     overlap::KIND,
     matches::KIND,
     similar::KIND,
+    neighbours::KIND,
+    common::KIND,
+    pagerank::KIND,
     length::KIND,
     words::KIND,
     contains::KIND,
@@ -62,6 +69,7 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     weekday::KIND,
     month::KIND,
     season::KIND,
+    holiday::KIND,
     age::KIND,
     distance::KIND,
     log1p::KIND,

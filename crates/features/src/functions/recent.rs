@@ -67,14 +67,15 @@ fn list(of: &Aggregate<'_>, last: usize, path: &Expr, cx: &mut Cx<'_>) -> Result
     Ok(OfCell { cell, space: of.space })
 }
 
-struct OfCell {
-    cell: usize,
-    space: usize,
+/// The list that a cell keeps for each key of a space.
+pub(super) struct OfCell {
+    pub(super) cell: usize,
+    pub(super) space: usize,
 }
 
 impl Lists for OfCell {
-    fn list<'a>(&self, at: &At<'a>) -> &'a [Visit] {
-        at.state.map_or(&[], |state| state.list(self.cell, at.keys[self.space].get(0)))
+    fn list<'a>(&self, at: &At<'a>, row: usize) -> &'a [Visit] {
+        at.state.map_or(&[], |state| state.list(self.cell, at.keys[self.space].get(row)))
     }
 }
 
@@ -88,7 +89,7 @@ struct TagsOfList {
 impl Sets for TagsOfList {
     fn set<'a>(&self, at: &At<'a>, _: usize, buffer: &'a mut SetBuffer) -> SetRef<'a> {
         let table = &at.actors.tables[self.actor];
-        for visit in self.list.list(at) {
+        for visit in self.list.list(at, 0) {
             if let Some((Field::Tags(tags), row)) = table.at(self.field, visit.item, at.now) {
                 let (ids, weights) = tags.get(row);
                 buffer.add_all(&SetRef { ids, weights, scale: 1.0 });

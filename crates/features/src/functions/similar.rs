@@ -28,6 +28,12 @@ impl Function for Similar {
             let help = "for example similar(recent(liked.movie, by = user), movie.genres)";
             return Err(call::wrong("similar", call.args[0].span.clone(), "a list of actors", met.ty.name()).help(help));
         };
+        if met.per == Per::Candidate {
+            return Err(Diagnostic::new(
+                call.args[0].span.clone(),
+                "the list of `similar` is kept by whoever the decision is for",
+            ));
+        }
         let of = cx.node(&call.args[1])?;
         let what = match (&of.ty, &call.args[1].node) {
             _ if actor != cx.system.decision.item => None,
@@ -105,7 +111,7 @@ fn cosine_of_tags(a: (&[u32], &[f32]), b: (&[u32], &[f32])) -> f32 {
 
 impl Numbers for ToList {
     fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
-        let list = self.list.list(at);
+        let list = self.list.list(at, 0);
         let items = at.slots[ITEM];
         for (row, o) in out.iter_mut().enumerate() {
             let item = match items {

@@ -1,6 +1,6 @@
 //! What one cell holds for all keys: a closed set, because every store must be able to write each of them.
 
-use super::{Distinct, HISTOGRAM_MAX, Sketch, What};
+use super::{Distinct, HISTOGRAM_MAX, PageRank, Sketch, What};
 use crate::eval::SetRef;
 use std::collections::VecDeque;
 use tamis_spec::decision::Visit;
@@ -73,6 +73,8 @@ pub enum Cell {
         /// By key.
         rows: Vec<Vec<Visit>>,
     },
+    /// One graph for all keys.
+    PageRank(PageRank),
 }
 
 /// One weighted set.
@@ -106,6 +108,7 @@ impl Cell {
             What::Latest { n } => Self::Latest { n, values: Vec::new(), counts: Vec::new() },
             What::Histogram { half_life_ms } => Self::Histograms { half_life_ms, rows: Vec::new() },
             What::List { keep } => Self::Lists { keep, rows: Vec::new() },
+            What::PageRank => Self::PageRank(PageRank::default()),
         }
     }
 
@@ -130,6 +133,7 @@ impl Cell {
             Self::Sketches { rows, .. } => to(rows, n, Sketch::default()),
             Self::Histograms { rows, .. } => to(rows, n, Histogram::default()),
             Self::Lists { rows, .. } => to(rows, n, Vec::new()),
+            Self::PageRank(_) => {}
         }
     }
 
@@ -170,7 +174,8 @@ impl Cell {
             | Self::Distincts { .. }
             | Self::Sketches { .. }
             | Self::Histograms { .. }
-            | Self::Lists { .. } => {}
+            | Self::Lists { .. }
+            | Self::PageRank(_) => {}
         }
     }
 
@@ -235,6 +240,7 @@ impl Cell {
                 rows.capacity() * 56
                     + rows.iter().map(|r| r.ids.capacity() * 4 + r.weights.capacity() * 4).sum::<usize>()
             }
+            Self::PageRank(graph) => graph.bytes(),
             Self::Lists { rows, .. } => rows.capacity() * 24 + rows.iter().map(|r| r.capacity() * 16).sum::<usize>(),
         }
     }

@@ -226,6 +226,14 @@ fn take_in(
                 cell.add_set(key as usize, &of.set(at, row, set), times[row]);
             });
         }
+        What::PageRank => {
+            let [from, to] = [spec.from, spec.value].map(|i| &buffers.ids[i.expect("an edge has two ends")]);
+            let keep = spec.filter.map(|f| &buffers.filters[f]);
+            let Cell::PageRank(graph) = cell else { return };
+            for row in (0..from.len()).filter(|row| keep.is_none_or(|k| is_true(k[*row]))) {
+                graph.add(from[row], to[row]);
+            }
+        }
         What::List { keep } => {
             let of = &buffers.ids[spec.value.expect("a list takes actors")];
             let Cell::Lists { rows: lists, .. } = cell else { return };

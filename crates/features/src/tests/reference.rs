@@ -54,6 +54,7 @@ type Definition = fn(&Asked<'_>) -> f32;
 const RATING: fn(&Happening) -> bool = |e| e.kind == Kind::Rating;
 const LIKED: fn(&Happening) -> bool = |e| e.kind == Kind::Rating && e.stars.is_some_and(|s| s >= 4.0);
 const CLICK: fn(&Happening) -> bool = |e| e.kind == Kind::Click;
+const FOLLOW: fn(&Happening) -> bool = |e| e.kind == Kind::Follow;
 const IMPRESSION: fn(&Happening) -> bool = |e| e.kind == Kind::Impression;
 
 #[derive(Clone, Copy)]
@@ -254,7 +255,24 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
     ("similar(recent(liked.movie, by = user, last = 3), movie.genres, take = \"best\")", |a| {
         a.likenesses().into_iter().reduce(f32::max).unwrap_or(f32::NAN)
     }),
+    ("length(neighbours(rating.user, by = movie))", |a| {
+        set_of(a.past(RATING, Movie).iter().map(|e| e.user)).len() as f32
+    }),
+    ("length(neighbours(follow.other, by = user, last = 2))", |a| {
+        let met = a.met(FOLLOW);
+        set_of(latest(&met, 2).iter().map(|e| e.movie)).len() as f32
+    }),
+    ("common(neighbours(follow.other, by = user), neighbours(liked.user, by = movie))", |a| {
+        let followed = set_of(a.past(FOLLOW, User).iter().map(|e| e.movie));
+        let fans = set_of(a.past(LIKED, Movie).iter().map(|e| e.user));
+        followed.iter().filter(|f| fans.contains(f)).count() as f32
+    }),
+    ("pagerank(follow.other, by = user)", |a| a.page_rank()),
 ];
+
+fn set_of(of: impl Iterator<Item = Option<u32>>) -> std::collections::BTreeSet<u32> {
+    of.flatten().collect()
+}
 
 impl World {
     pub(super) fn gender(&self, user: Option<u32>) -> Option<u32> {
@@ -381,6 +399,33 @@ impl<'w> Asked<'w> {
         let mut found = self.past(of, User);
         found.retain(|e| e.movie.is_some());
         found
+    }
+
+    /// By the definition, over the edges there were when they had last grown by a tenth.
+    fn page_rank(&self) -> f32 {
+        let edge = |e: &&Happening| Some((e.user?, e.movie?));
+        let before = self.world.log.iter().filter(|e| e.time < self.now && FOLLOW(e));
+        let edges: Vec<(u32, u32)> = before.collect::<Vec<_>>().iter().filter_map(edge).collect();
+        let (mut n, mut next) = (0, 1);
+        while next <= edges.len() {
+            (n, next) = (next, next + (next / 10).max(1));
+        }
+        let edges = &edges[..n];
+        let named: Vec<u32> = set_of(edges.iter().flat_map(|(a, b)| [Some(*a), Some(*b)])).into_iter().collect();
+        let mut ranks = vec![1.0f32; named.len()];
+        for _ in 0..30 {
+            let mut next = vec![0.15; named.len()];
+            for (i, from) in named.iter().enumerate() {
+                let out: Vec<u32> = edges.iter().filter(|e| e.0 == *from).map(|e| e.1).collect();
+                let given = if out.is_empty() { &named } else { &out };
+                for to in given {
+                    let at = named.iter().position(|n| n == to).expect("it is named");
+                    next[at] += 0.85 * ranks[i] / given.len() as f32;
+                }
+            }
+            ranks = next;
+        }
+        named.iter().position(|n| *n == self.user).map_or(f32::NAN, |at| ranks[at])
     }
 
     /// Cosines with the latest three films liked.

@@ -1,0 +1,7 @@
+//! Text: a text to the terms that count, by language, and to a vector, by a static encoder. What the rooms share of it.
+
+pub mod analyse;
+pub mod encoder;
+
+pub use analyse::{Analyser, LANGUAGES};
+pub use encoder::StaticEncoder;
