@@ -118,7 +118,7 @@ impl Sets for Column {
 }
 
 impl VectorsOf for Column {
-    fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32] {
+    fn vector<'a>(&self, at: &At<'a>, row: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         match self.one(at, row) {
             Some((Field::Vectors(v), id)) => v.get(id).filter(|v| !v.iter().any(|x| x.is_nan())).unwrap_or(&[]),
             _ => &[],

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
 use tamis_spec::decision::Visit;
+use tamis_spec::encode::Encode;
 use tamis_spec::events::EventRows;
 use tamis_spec::matrix::Matrix;
 use tamis_spec::vectors::Vectors;
@@ -43,6 +44,8 @@ pub struct At<'a> {
     pub user_vectors: &'a [&'a [f32]],
     /// The learned vectors of items, by `[learned]` index.
     pub item_vectors: &'a [&'a Vectors],
+    /// What makes vectors of texts, by `[learned]` index.
+    pub encoders: &'a [Option<&'a dyn Encode>],
     /// Buffers for values in between.
     pub scratch: &'a Scratch,
 }
@@ -90,6 +93,15 @@ impl Scratch {
     pub fn numbers<R>(&self, n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
         let mut buffer = self.numbers.borrow_mut().pop().unwrap_or_default();
         buffer.resize(n, 0.0);
+        let out = f(&mut buffer);
+        self.numbers.borrow_mut().push(buffer);
+        out
+    }
+
+    /// Lends an empty vector.
+    pub fn vector<R>(&self, f: impl FnOnce(&mut Vec<f32>) -> R) -> R {
+        let mut buffer = self.numbers.borrow_mut().pop().unwrap_or_default();
+        buffer.clear();
         let out = f(&mut buffer);
         self.numbers.borrow_mut().push(buffer);
         out
@@ -159,8 +171,8 @@ pub trait Sets: Send + Sync {
 
 /// Finds vectors.
 pub trait VectorsOf: Send + Sync {
-    /// The vector of a row; empty when missing.
-    fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32];
+    /// The vector of a row; empty when missing. It may be made in `buffer`.
+    fn vector<'a>(&self, at: &At<'a>, row: usize, buffer: &'a mut Vec<f32>) -> &'a [f32];
 }
 
 /// Finds places.

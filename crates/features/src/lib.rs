@@ -14,6 +14,7 @@ pub mod plan;
 pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 pub use function::{Function, Node, Per, Ty};
 pub use functions::FUNCTIONS;

@@ -1,7 +1,7 @@
 //! Names to meaning: paths through actors and events, and the scope in which an expression stands.
 
 use crate::column::{Column, Of};
-use crate::eval::{At, Ids, Numbers, Slot, Times, VectorsOf};
+use crate::eval::{At, Ids, Numbers, Slot, TextOf, Times, VectorsOf};
 use crate::function::{Eval, Function, Node, Per, Ty};
 use crate::state::Cells;
 use crate::{aggregate, operators};
@@ -66,6 +66,17 @@ impl<'s> Cx<'s> {
             Tree::Unary(op, of) => operators::unary(*op, of, self),
             Tree::Binary(op, a, b) => operators::binary(*op, a, b, self),
             Tree::If(c, a, b) => operators::choice(c, a, b, self),
+        }
+    }
+
+    /// Checks an expression that may be a quoted text.
+    pub fn quoted(&mut self, e: &Expr) -> Result<Node, Diagnostic> {
+        match &e.node {
+            Tree::Text(text) => {
+                let of = Eval::Texts(Box::new(Quoted(text.clone())));
+                Ok(Node { ty: Ty::Text, per: Per::Decision, eval: of })
+            }
+            _ => self.node(e),
         }
     }
 
@@ -293,6 +304,13 @@ impl Numbers for Constant {
     }
 }
 
+struct Quoted(String);
+impl TextOf for Quoted {
+    fn text<'a>(&'a self, _: &At<'a>, _: usize) -> &'a str {
+        &self.0
+    }
+}
+
 struct Now;
 impl Times for Now {
     fn times(&self, at: &At<'_>, out: &mut [i64]) {
@@ -350,7 +368,7 @@ struct LearnedVector {
     slot: usize,
 }
 impl VectorsOf for LearnedVector {
-    fn vector<'a>(&self, at: &At<'a>, row: usize) -> &'a [f32] {
+    fn vector<'a>(&self, at: &At<'a>, row: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         if self.slot == USER {
             return at.user_vectors.get(self.learned).copied().unwrap_or(&[]);
         }

@@ -12,6 +12,7 @@ use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
 use tamis_spec::decision::{Answer, Need};
 use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::encode::Encode;
 use tamis_spec::events::{EventRows, Events};
 use tamis_spec::expr::{Call, Expr, Node as Tree};
 use tamis_spec::kind::Kind;
@@ -233,6 +234,8 @@ pub struct Moment<'a> {
     pub user_vectors: &'a [&'a [f32]],
     /// By `[learned]` index.
     pub item_vectors: &'a [&'a Vectors],
+    /// What makes vectors of texts, by `[learned]` index.
+    pub encoders: &'a [Option<&'a dyn Encode>],
     /// What was asked: rows of the decision's own event, and which of them.
     pub request: Option<(&'a EventRows, usize)>,
 }
@@ -427,6 +430,7 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         stage_scores: moment.stage_scores,
         user_vectors: moment.user_vectors,
         item_vectors: moment.item_vectors,
+        encoders: moment.encoders,
         scratch,
     }
 }

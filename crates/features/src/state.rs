@@ -21,7 +21,10 @@ pub use space::{Space, SpaceSpec};
 
 use crate::eval::{Ids, Numbers, SetRef, Sets};
 use crate::function::{Per, Ty};
+use crate::texts::{Corpus, Statistics};
+use std::sync::Arc;
 use tamis_spec::MISSING;
+use tamis_spec::actors::Actors;
 use tamis_spec::decision::Visit;
 use tamis_spec::expr::Expr;
 use tamis_spec::time::format_duration;
@@ -35,6 +38,8 @@ pub struct Cells {
     pub spaces: Vec<SpaceSpec>,
     /// What is read of each declared event.
     pub events: Vec<EventReads>,
+    /// Fields of texts whose words are counted.
+    pub corpora: Vec<Arc<Corpus>>,
     /// The spaces that were asked for since this was last emptied.
     pub(crate) touched: Vec<usize>,
 }
@@ -287,6 +292,8 @@ pub struct State {
     rings: Vec<fold::Ring>,
     /// By declared event, then filter.
     met: Vec<Vec<Met>>,
+    /// By corpus.
+    statistics: Vec<Statistics>,
 }
 
 impl State {
@@ -297,13 +304,21 @@ impl State {
             spaces: cells.spaces.iter().map(|s| Space::new(s.parts.len())).collect(),
             rings: fold::rings(cells),
             met: cells.events.iter().map(|e| vec![Met::default(); e.filters.len()]).collect(),
+            statistics: vec![Statistics::default(); cells.corpora.len()],
         }
     }
 
-    /// Lets go of what left its window before `now`. Called before reading; never goes back.
-    pub fn advance(&mut self, now: i64) {
-        let Self { cells, rings, .. } = self;
+    /// Lets go of what left its window before `now`, and takes in the texts that became known before it. Called before reading; never
+    /// goes back.
+    pub fn advance(&mut self, of: &Cells, actors: &Actors, now: i64) {
+        let Self { cells, rings, statistics, .. } = self;
         rings.iter_mut().for_each(|r| r.expire(now, cells));
+        statistics.iter_mut().zip(&of.corpora).for_each(|(s, corpus)| s.advance(corpus, actors, now));
+    }
+
+    /// What is known of a corpus, by its place among the plan's.
+    pub fn statistics(&self, corpus: usize) -> &Statistics {
+        &self.statistics[corpus]
     }
 
     /// Whether `advance(now)` would change anything.
@@ -453,6 +468,7 @@ impl State {
         let rings: usize = self.rings.iter().map(fold::Ring::bytes).sum();
         let met: usize = self.met.iter().flatten().map(|m| m.capacity() * 9).sum();
         let spaces: usize = self.spaces.iter().map(Space::bytes).sum();
-        self.cells.iter().map(Cell::bytes).sum::<usize>() + spaces + rings + met
+        let texts: usize = self.statistics.iter().map(Statistics::bytes).sum();
+        self.cells.iter().map(Cell::bytes).sum::<usize>() + spaces + rings + met + texts
     }
 }

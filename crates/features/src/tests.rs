@@ -3,6 +3,7 @@
 mod changing;
 mod past;
 mod reference;
+mod texts;
 
 use crate::plan::{Moment, Reader};
 use crate::{FUNCTIONS, State, plan};
@@ -22,7 +23,7 @@ fn system(features: &str) -> System {
 name = "films"
 task = "rank"
 [actors.user]
-fields = {{ age = "number", gender = "category", favourite = "category", home = "place" }}
+fields = {{ about = "text", age = "number", gender = "category", favourite = "category", home = "place" }}
 [actors.movie]
 fields = {{ title = "text", director = "category", genres = "tags", year = "number", released = "time", cinema = "place" }}
 [events.rating]
@@ -117,6 +118,19 @@ fn mistakes_of_type_and_name_are_told_where_they_stand() {
         "8",
         "a sketch forgets nothing: `within` and `sketch` exclude each other",
     );
+    check(
+        "bm25(user.about, user.favourite)",
+        "user.favourite",
+        "`bm25` takes a text field of an actor in the second place",
+    );
+    check("tfidf(user.age, movie.title)", "user.age", "`tfidf` takes a text or a category, found a number");
+    check(
+        "bm25(user.about, movie.title, language = \"latin\")",
+        "\"latin\"",
+        "`language` takes one of: \"none\", \"english\", \"german\", \"french\", \"spanish\", \"italian\", \"portuguese\", \"dutch\", \"danish\", \"norwegian\", \"swedish\", \"finnish\", \"hungarian\", \"romanian\", \"russian\", \"turkish\"",
+    );
+    check("dot(embed(movie.title, tastes), movie.taste)", "tastes", "unknown learned vector `tastes`");
+    check("dot(embed(movie.year, taste), movie.taste)", "movie.year", "`embed` takes a text, found a number");
     check("holiday(now, \"XX\")", "\"XX\"", "unknown country `XX`");
     check(
         "pagerank(rating.movie, by = movie)",
@@ -199,6 +213,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            encoders: &[],
             request: None,
         };
         let mut rows = Matrix::default();

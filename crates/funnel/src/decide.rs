@@ -288,6 +288,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
     desk.rows.resize_with(scene.plan.stages.len(), Matrix::default);
     desk.row_items.resize_with(scene.plan.stages.len(), Vec::new);
     let item_vectors: Vec<_> = scene.fitted.learned.iter().map(|l| l.items()).collect();
+    let encoders: Vec<_> = scene.fitted.learned.iter().map(|l| l.encoder()).collect();
     let user_vectors: Vec<&[f32]> = desk.vectors.iter().map(Vec::as_slice).collect();
     let by_stage: Vec<&[f32]> = desk.survivors.by_stage.iter().map(Vec::as_slice).collect();
     let moment = Moment {
@@ -301,6 +302,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
         stage_scores: &by_stage,
         user_vectors: &user_vectors,
         item_vectors: &item_vectors,
+        encoders: &encoders,
         request: request.asked,
     };
     let which = &scene.plan.stages[stage];
@@ -397,6 +399,7 @@ fn bare<'a>(scene: &Scene<'a>, request: &Request<'a>, items: &'a [u32]) -> Momen
         stage_scores: &[],
         user_vectors: &[],
         item_vectors: &[],
+        encoders: &[],
         request: request.asked,
     }
 }

@@ -81,7 +81,7 @@ impl<'a> Replay<'a> {
     /// Folds every event known before `t` into `past` and brings it to `t`: what is read then is strictly before `t`.
     pub fn until(&mut self, t: i64, past: &mut Past) {
         self.fold_before(t, past);
-        past.state.advance(t);
+        past.state.advance(&self.plan.features.cells, self.actors, t);
     }
 
     /// Folds all the rest.

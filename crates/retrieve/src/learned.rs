@@ -4,6 +4,7 @@ use crate::source::{Error, FitAsk, Memo, SourcePlan};
 use std::sync::Arc;
 use tamis_spec::decision::Answer;
 use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::encode::Encode;
 use tamis_spec::system::{Part, System};
 use tamis_spec::vectors::Vectors;
 
@@ -23,6 +24,10 @@ pub trait LearnedKind: Sync {
 pub trait Learned: Send + Sync {
     /// By item; items that came after the fit have none.
     fn items(&self) -> &Vectors;
+    /// What makes vectors of texts, where it can.
+    fn encoder(&self) -> Option<&dyn Encode> {
+        None
+    }
     /// Makes the user's vector from the answers to its needs (fold-in); all zero for an empty history. `out` has `dimensions` values.
     fn user(&self, user: u32, answers: &[Answer<'_>], memo: &mut Memo, out: &mut [f32]);
 }

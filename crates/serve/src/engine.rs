@@ -188,7 +188,7 @@ impl<S: Store> Engine<S> {
     ) -> (RankResponse, i64, Vec<f32>) {
         let now = self.clock.now_ms();
         let mut world = self.world();
-        let time = world.advance(now);
+        let time = world.advance(&self.plan, now);
         let budget_ns = self.plan.system.constraints.latency_p99_ms;
         let budget_ns = budget_ns.map_or(u64::MAX, |ms| ms.max(0) as u64 * 1_000_000);
         let (clock, schema) = (|| self.clock.nanos(), self.journal.schema());

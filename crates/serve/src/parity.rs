@@ -269,7 +269,7 @@ fn compare(
     let Ok(context) = read_context(&maker.plan.system, maker.schema, list.time, &request) else {
         return (0, Some(differs("", "what was asked: it no longer fits the file".into(), f32::NAN, f32::NAN)));
     };
-    let time = world.advance(list.time);
+    let time = world.advance(maker.plan, list.time);
     if time != list.time {
         let what = format!("the moment: the log has events of {} before it", format_time(time - 1));
         return (0, Some(differs("", what, f32::NAN, f32::NAN)));

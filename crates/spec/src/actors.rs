@@ -236,6 +236,8 @@ pub struct Table {
     pub fields: Vec<Field>,
     /// Whether a record of its own has been seen, by dense index: an actor can be known from events alone.
     pub described: Vec<bool>,
+    /// When each was first described, in the order of the log: `i64::MIN` before the first event, and the dense index.
+    pub told: Vec<(i64, u32)>,
     /// What fields were before they changed.
     pub earlier: Earlier,
 }
@@ -340,6 +342,7 @@ impl Actors {
             schema: a.fields.iter().map(|f| (f.name.value.clone(), f.ty.clone())).collect(),
             fields: a.fields.iter().map(|f| Field::new(&f.ty)).collect(),
             described: Vec::new(),
+            told: Vec::new(),
             earlier: Earlier::default(),
         };
         Self { tables: system.actors.iter().map(table).collect(), words: Interner::default(), begun: false }
@@ -381,7 +384,9 @@ impl Actors {
         if table.described.len() <= at {
             table.described.resize(at + 1, false);
         }
-        table.described[at] = true;
+        if !std::mem::replace(&mut table.described[at], true) {
+            table.told.push((if self.begun { rows.known[row] } else { i64::MIN }, at as u32));
+        }
     }
 
     fn happen(&mut self, event: usize, schema: &Schema, rows: &Rows, row: usize, events: &mut Events) {

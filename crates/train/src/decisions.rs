@@ -367,7 +367,7 @@ fn fulfilled(plan: &Plan, data: &Data, of: &Decisions, all: Vec<Decision>) -> Ve
             );
             next[event] = end;
         }
-        state.advance(d.now);
+        state.advance(&plan.features.cells, &data.actors, d.now);
         let moment = Moment {
             now: d.now,
             user: d.user,
@@ -379,6 +379,7 @@ fn fulfilled(plan: &Plan, data: &Data, of: &Decisions, all: Vec<Decision>) -> Ve
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            encoders: &[],
             request: Some((asked, d.row as usize)),
         };
         if plan.features.counts(&moment, &mut reader) {

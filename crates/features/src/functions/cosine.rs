@@ -47,8 +47,11 @@ pub(super) fn pair(call: &Call, measure: Measure, cx: &mut Cx<'_>) -> Result<Nod
         (Eval::Sets(x), Eval::Sets(y)) => {
             Ok(Node::number(per, OfSets { still: x, moving: y, one: false, measure, fixed: a.per == Per::Decision }))
         }
-        (Eval::Vectors(a), Eval::Vectors(b)) if measure != Measure::Overlap => {
-            Ok(Node::number(per, OfVectors { a, b, measure }))
+        (Eval::Vectors(x), Eval::Vectors(y)) if measure != Measure::Overlap => {
+            // The side that stands still is made once for all candidates.
+            let (still, moving) = if b.per == Per::Decision { (y, x) } else { (x, y) };
+            let is_still = a.per.min(b.per) == Per::Decision;
+            Ok(Node::number(per, OfVectors { still, is_still, moving, measure }))
         }
         (Eval::Sets(_), _) => {
             Err(call::wrong(&call.name.0, call.args[1].span.clone(), "tags like the first argument", b.ty.name()))
@@ -64,16 +67,27 @@ pub(super) fn pair(call: &Call, measure: Measure, cx: &mut Cx<'_>) -> Result<Nod
 }
 
 struct OfVectors {
-    a: Box<dyn VectorsOf>,
-    b: Box<dyn VectorsOf>,
+    still: Box<dyn VectorsOf>,
+    is_still: bool,
+    moving: Box<dyn VectorsOf>,
     measure: Measure,
 }
 
 impl Numbers for OfVectors {
     fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
-        for (row, o) in out.iter_mut().enumerate() {
-            *o = compare(self.a.vector(at, row), self.b.vector(at, row), self.measure);
-        }
+        let one = |still: &[f32], row: usize| {
+            at.scratch.vector(|buffer| compare(still, self.moving.vector(at, row, buffer), self.measure))
+        };
+        at.scratch.vector(|buffer| {
+            if self.is_still {
+                let still = self.still.vector(at, 0, buffer);
+                out.iter_mut().enumerate().for_each(|(row, o)| *o = one(still, row));
+                return;
+            }
+            for (row, o) in out.iter_mut().enumerate() {
+                *o = one(self.still.vector(at, row, buffer), row);
+            }
+        });
     }
 }
 

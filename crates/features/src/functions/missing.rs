@@ -54,7 +54,7 @@ impl Numbers for Empty {
             let empty = match &self.of {
                 Eval::Ids(of) => crate::eval::with_ids(of.as_ref(), at, |slot| slot.get(row)) == MISSING,
                 Eval::Sets(of) => at.scratch.set(|buffer| of.set(at, row, buffer).ids.is_empty()),
-                Eval::Vectors(of) => of.vector(at, row).is_empty(),
+                Eval::Vectors(of) => at.scratch.vector(|buffer| of.vector(at, row, buffer).is_empty()),
                 Eval::Texts(of) => of.text(at, row).is_empty(),
                 Eval::Places(of) => of.place(at, row)[0].is_nan(),
                 Eval::Lists(of) => of.list(at, row).is_empty(),

@@ -1,6 +1,7 @@
 //! The functions of the feature language, in the order of the manual.
 
 mod age;
+mod bm25;
 mod bucket;
 mod clip;
 mod common;
@@ -10,6 +11,7 @@ mod count;
 mod distance;
 mod distinct;
 mod dot;
+mod embed;
 mod histogram;
 mod holiday;
 mod hour;
@@ -32,6 +34,7 @@ mod seen;
 mod similar;
 mod since;
 mod sum;
+mod tfidf;
 mod trend;
 mod weekday;
 mod words;
@@ -59,6 +62,9 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     overlap::KIND,
     matches::KIND,
     similar::KIND,
+    tfidf::KIND,
+    bm25::KIND,
+    embed::KIND,
     neighbours::KIND,
     common::KIND,
     pagerank::KIND,

@@ -104,6 +104,7 @@ pub(crate) fn at_events<'a>(
         stage_scores: &[],
         user_vectors: &[],
         item_vectors: &[],
+        encoders: &[],
         scratch,
     }
 }

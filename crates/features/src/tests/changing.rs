@@ -83,7 +83,7 @@ fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
         if !whole {
             actors.forget_earlier();
         }
-        state.advance(*now);
+        state.advance(&plan.cells, &actors, *now);
         let find = |table: usize, key: &str| actors.tables[table].keys.find(key);
         let items = [find(1, "a"), find(1, "b")];
         let moment = Moment {
@@ -97,6 +97,7 @@ fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            encoders: &[],
             request: None,
         };
         let mut rows = Matrix::default();

@@ -117,7 +117,7 @@ fn replayed(system: &System, plan: &FeaturePlan, world: &World, asked: &[(i64, u
                 fold(&plan.cells, &actors, &mut state, (&events, event, stretch), &mut buffers, &mut |_, _, _, _| {});
             }
         }
-        state.advance(now);
+        state.advance(&plan.cells, &actors, now);
         let moment = Moment {
             now,
             user: find("user", user),
@@ -129,6 +129,7 @@ fn replayed(system: &System, plan: &FeaturePlan, world: &World, asked: &[(i64, u
             stage_scores: &[],
             user_vectors: &[],
             item_vectors: &[],
+            encoders: &[],
             request: None,
         };
         let mut rows = Matrix::default();
