@@ -26,7 +26,16 @@ fn main() {
     let system = system();
     let pairs_of = |_: usize| pairs.clone();
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let ask = FitAsk { system: &system, pairs: &pairs_of, n_users: USERS, n_items: ITEMS, seed: 1, n_threads };
+    let ask = FitAsk {
+        system: &system,
+        pairs: &pairs_of,
+        texts: &|_, _| Vec::new(),
+        folder: &|_| None,
+        n_users: USERS,
+        n_items: ITEMS,
+        seed: 1,
+        n_threads,
+    };
     println!("{USERS} users, {ITEMS} items, {LIKES} likes, {n_threads} threads");
     top_k();
     fold("all pairs", &pairs, vec![]);

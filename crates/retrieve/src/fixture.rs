@@ -79,7 +79,16 @@ pub(crate) fn with_fit<R>(
         items: pairs.iter().map(|p| p.1).collect(),
         times: (0..pairs.len() as i64).collect(),
     };
-    f(&FitAsk { system: &system, pairs: &pairs_of, n_users, n_items, seed: 7, n_threads })
+    f(&FitAsk {
+        system: &system,
+        pairs: &pairs_of,
+        texts: &|_, _| Vec::new(),
+        folder: &|_| None,
+        n_users,
+        n_items,
+        seed: 7,
+        n_threads,
+    })
 }
 
 /// What a source proposes and thinks of every item.

@@ -3,12 +3,14 @@
 pub mod als;
 mod cooccurrence;
 pub mod ease;
+pub mod encoder;
 mod event;
 #[cfg(test)]
 mod fixture;
 pub mod graph;
 mod incidence;
 pub mod learned;
+pub mod lsa;
 pub mod neighbours;
 mod normal;
 pub mod popular;
@@ -16,6 +18,7 @@ pub mod recent;
 mod running;
 pub mod source;
 mod stored;
+mod texts;
 pub mod topk;
 pub mod vector;
 mod wide;
@@ -29,4 +32,4 @@ pub const SOURCES: &[Kind<dyn SourceKind>] =
     &[popular::KIND, recent::KIND, graph::KIND, neighbours::KIND, ease::KIND, vector::KIND];
 
 /// Kinds of `[learned.NAME]`.
-pub const LEARNED: &[Kind<dyn LearnedKind>] = &[als::KIND];
+pub const LEARNED: &[Kind<dyn LearnedKind>] = &[als::KIND, lsa::KIND, encoder::KIND];

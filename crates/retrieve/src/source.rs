@@ -1,5 +1,6 @@
 //! The door to sources: what a kind of source can be asked, at fitting time and at decision time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use tamis_spec::decision::{Ask, Happened, Need, Scored};
 use tamis_spec::diagnostic::Diagnostic;
@@ -49,6 +50,10 @@ pub struct FitAsk<'a> {
     pub system: &'a System,
     /// Users and items of every occurrence of an event (index in the system), in log order.
     pub pairs: &'a (dyn Fn(usize) -> Pairs + Sync),
+    /// The texts of a field of an actor as they were known, by dense index; empty where there was none.
+    pub texts: &'a (dyn Fn(usize, usize) -> Vec<String> + Sync),
+    /// The folder of that name, beside the system file or in the data directory.
+    pub folder: &'a (dyn Fn(&str) -> Option<PathBuf> + Sync),
     /// How many users are known.
     pub n_users: usize,
     /// How many items are known.

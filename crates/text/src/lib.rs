@@ -2,6 +2,8 @@
 
 pub mod analyse;
 pub mod encoder;
+pub mod remembering;
 
 pub use analyse::{Analyser, LANGUAGES};
 pub use encoder::StaticEncoder;
+pub use remembering::Remembering;

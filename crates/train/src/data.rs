@@ -1,6 +1,7 @@
 //! The log in memory: actors and events, interned, in the order in which they became known.
 
 use crate::error::Error;
+use std::path::PathBuf;
 use tamis_funnel::{Bundle, Plan};
 use tamis_spec::actors::{Actors, schema_of};
 use tamis_spec::batch::Batch;
@@ -12,6 +13,8 @@ pub struct Data {
     pub actors: Actors,
     /// What happened.
     pub events: Events,
+    /// Where folders that the system file names are sought, in this order.
+    pub folders: Vec<PathBuf>,
 }
 
 impl Data {
@@ -21,7 +24,7 @@ impl Data {
         if let Some(bundle) = bundle {
             bundle.seed(&mut actors)?;
         }
-        Ok(Self { actors, events: Events::new(&plan.system) })
+        Ok(Self { actors, events: Events::new(&plan.system), folders: Vec::new() })
     }
 
     /// Takes in records of the system's own schema.

@@ -106,9 +106,16 @@ fn chosen(plan: &Plan, windows: &Windows, decisions: &Decisions) -> Result<(Vec<
 pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Result<FittedBytes, Error> {
     let (n_users, n_items) = data.sizes(plan);
     let pairs = |event: usize| pairs_before(plan, data, event, cut);
+    let texts = |actor: usize, field: usize| {
+        let table = &data.actors.tables[actor];
+        let text = |idx: u32| table.at(field, idx, cut).map_or("", |(field, row)| field.text(row)).to_owned();
+        (0..table.len() as u32).map(text).collect()
+    };
     let ask = tamis_retrieve::source::FitAsk {
         system: &plan.system,
         pairs: &pairs,
+        texts: &texts,
+        folder: &|name| data.folders.iter().map(|dir| dir.join(name)).find(|path| path.is_dir()),
         n_users,
         n_items,
         seed: plan.system.seed,

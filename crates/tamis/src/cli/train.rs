@@ -252,6 +252,8 @@ fn tell(file: &FileSummary) {
 pub(super) fn load(home: &Home, plan: &Plan, bundle: Option<&Bundle>, bars: &Bars) -> Result<Data, Failed> {
     bars.step("read the log", 0);
     let mut data = Data::new(plan, bundle)?;
+    let sought = Sought::beside(&home.folder);
+    data.folders = std::iter::once(sought.folder).chain(sought.data).collect();
     let schema = schema_of(&plan.system);
     if !home.log().is_dir() {
         return Err(Failed::No(format!("there is no log in {}: run `tamis train` first", home.dir.display())));

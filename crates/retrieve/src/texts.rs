@@ -1,0 +1,85 @@
+//! What learned vectors that read texts share: whose texts they are, and the vectors of items.
+
+use crate::learned::Learned;
+use crate::source::{FitAsk, Memo};
+use tamis_spec::decision::Answer;
+use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::encode::Encode;
+use tamis_spec::system::{Part, System, Type};
+use tamis_spec::vectors::Vectors;
+use tamis_text::Remembering;
+
+/// The text fields that `of` names: actors and fields, by index.
+pub(crate) fn fields(part: &Part, system: &System) -> Result<Vec<(usize, usize)>, Diagnostic> {
+    let mut out = Vec::new();
+    for path in part.params.texts("of") {
+        let refused = |message: String| Diagnostic::new(path.span.clone(), message);
+        let Some((actor, field)) = path.value.split_once('.') else {
+            return Err(refused(format!("`of` names text fields, found `{}`", path.value)).help("write ACTOR.FIELD"));
+        };
+        let Some(at) = system.actor(actor) else {
+            let known = system.actors.iter().map(|a| a.name.value.as_str());
+            return Err(Diagnostic::unknown(path.span.clone(), "actor", actor, known));
+        };
+        let texts = || system.actors[at].fields.iter().filter(|f| f.ty == Type::Text).map(|f| f.name.value.as_str());
+        match system.actors[at].fields.iter().position(|f| f.name.value == field && f.ty == Type::Text) {
+            Some(field) => out.push((at, field)),
+            None => {
+                let what = format!("text field of `{actor}`");
+                return Err(Diagnostic::unknown(path.span.clone(), &what, field, texts()));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The texts of every actor that the fields are of, those of one actor with a space between.
+pub(crate) fn texts_of(fields: &[(usize, usize)], actor: usize, ask: &FitAsk<'_>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for (_, field) in fields.iter().filter(|(a, _)| *a == actor) {
+        for (at, text) in (ask.texts)(actor, *field).into_iter().enumerate() {
+            match out.get_mut(at) {
+                Some(known) => {
+                    known.push(' ');
+                    known.push_str(&text);
+                }
+                None => out.push(text),
+            }
+        }
+    }
+    out
+}
+
+/// The vectors of items, where a field is of the actor that is ranked; NaN where a text says nothing.
+pub(crate) fn items(fields: &[(usize, usize)], ask: &FitAsk<'_>, encoder: &dyn Encode) -> Vectors {
+    let dimensions = encoder.dimensions();
+    let mut values = Vec::new();
+    let mut vector = Vec::new();
+    for text in texts_of(fields, ask.system.decision.item, ask) {
+        encoder.encode(&text, &mut vector);
+        // A vector of zeros is like no other.
+        vector.resize(dimensions, 0.0);
+        values.extend_from_slice(&vector);
+    }
+    Vectors { values, dimensions }
+}
+
+/// An encoder as a learned vector: items have those of their texts, users none.
+pub(crate) struct Reads<E> {
+    pub(crate) encoder: Remembering<E>,
+    pub(crate) items: Vectors,
+}
+
+impl<E: Encode> Learned for Reads<E> {
+    fn items(&self) -> &Vectors {
+        &self.items
+    }
+
+    fn encoder(&self) -> Option<&dyn Encode> {
+        Some(&self.encoder)
+    }
+
+    fn user(&self, _: u32, _: &[Answer<'_>], _: &mut Memo, out: &mut [f32]) {
+        out.fill(0.0);
+    }
+}
