@@ -98,10 +98,10 @@ fn folded(plan: &FeaturePlan, actors: &Actors, events: &Events, each: usize) -> 
     let (mut state, mut buffers) = (State::new(&plan.cells), Buffers::default());
     for start in (0..EVENTS).step_by(each) {
         let rows = start..(start + each).min(EVENTS);
-        state.advance(&plan.cells, &actors, events.kinds[0].known[start]);
+        state.advance(&plan.cells, actors, events.kinds[0].known[start]);
         fold(&plan.cells, actors, &mut state, (events, 0, rows), &mut buffers, &mut |_, _, _, _| {});
     }
-    state.advance(&plan.cells, &actors, events.kinds[0].known[EVENTS - 1] + 1);
+    state.advance(&plan.cells, actors, events.kinds[0].known[EVENTS - 1] + 1);
     state
 }
 

@@ -204,7 +204,7 @@ fn at_decisions(plan: &FeaturePlan, actors: &Actors, events: &Events) -> (Vec<f3
         let end = next + log.known[next..].partition_point(|k| *k < now);
         fold(&plan.cells, actors, &mut state, (events, 0, next..end), &mut buffers, &mut |_, _, _, _| {});
         next = end;
-        state.advance(&plan.cells, &actors, now);
+        state.advance(&plan.cells, actors, now);
         let moment = moment(now, asked.actors[0][d], &asked.actors[1][d..=d], actors, &state);
         plan.rows(&which, &moment, &mut reader, &mut rows);
         out.extend_from_slice(&rows.values);
@@ -224,7 +224,7 @@ fn at_every_event(plan: &FeaturePlan, actors: &Actors, events: &Events) -> f64 {
     while start < n {
         let now = log.known[start];
         let end = start + log.known[start..].partition_point(|k| *k == now);
-        state.advance(&plan.cells, &actors, now);
+        state.advance(&plan.cells, actors, now);
         for e in start..end {
             let moment = moment(now, log.actors[0][e], &log.actors[1][e..=e], actors, &state);
             plan.rows(&which, &moment, &mut reader, &mut rows);

@@ -11,8 +11,11 @@ pub const REMEMBERED_BYTES_MAX: usize = 256 << 20;
 /// An encoder and its memory. Forgetting changes no answer.
 pub struct Remembering<E> {
     of: E,
-    known: RwLock<FxHashMap<(u64, usize), Arc<[f32]>>>,
+    known: RwLock<Known>,
 }
+
+/// Vectors by hash and length of their text.
+type Known = FxHashMap<(u64, usize), Arc<[f32]>>;
 
 impl<E: Encode> Remembering<E> {
     /// With nothing remembered.
