@@ -33,6 +33,18 @@ pub enum Error {
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
+    /// No file is of that pattern.
+    NoMatch {
+        /// As the system file says it.
+        pattern: String,
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// A database, and nothing says what is read of it.
+    NoSql {
+        /// The database.
+        file: PathBuf,
+    },
     /// It could not be read.
     Read {
         /// The file.
@@ -89,10 +101,18 @@ impl fmt::Display for Error {
                 tried.iter().try_for_each(|t| write!(f, "\n  {}", t.display()))?;
                 write!(f, "\nput it there, or set TAMIS_DATA to the directory that holds it")
             }
+            Self::NoMatch { pattern, tried } => {
+                write!(f, "no file is like `{pattern}`; looked for")?;
+                tried.iter().try_for_each(|t| write!(f, "\n  {}", t.display()))?;
+                write!(f, "\nput files there, or set TAMIS_DATA to the directory that holds them")
+            }
+            Self::NoSql { file } => {
+                write!(f, "{} is a database: say what is read of it, sql = \"select ...\"", file.display())
+            }
             Self::Read { file, reason } => write!(f, "cannot read {}: {reason}", file.display()),
             Self::Format { file } => write!(
                 f,
-                "{} is of no known format; known: .csv .tsv .jsonl .ndjson, each also .gz or .zst, and .parquet",
+                "{} is of no known format; known: .csv .tsv .jsonl .ndjson, each also .gz .zst or .zip, .parquet, and databases with `sql`",
                 file.display()
             ),
             Self::Empty { file } => {

@@ -3,7 +3,7 @@
 use crate::cell::{Cell, push};
 use crate::entries::Entries;
 use crate::error::{BadRow, Error};
-use crate::locate::{Sought, locate};
+use crate::locate::{Place, Sought, locate};
 use crate::rows;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -97,14 +97,16 @@ impl Import {
         sought: &Sought,
         told: &mut dyn FnMut(&str, u64),
     ) -> Result<(), Error> {
-        let file = locate(&of.file.path.value, sought)?;
+        let places = locate(of.file, sought)?;
         let mut wanted = of.keys.clone();
         wanted.extend(of.time.map(|(column, _)| column));
         wanted.extend(of.fields.iter().map(|f| f.column.as_str()));
         let mut entries = of.file.each.as_ref().map(|spec| Entries::new(spec, &mut wanted));
+        // Of several files the pattern stands for all.
+        let file = if let [one] = &places[..] { one.shown().to_path_buf() } else { PathBuf::from(&of.file.path.value) };
         let mut summary = FileSummary { name: of.name.to_string(), file: file.clone(), ..FileSummary::default() };
         let rows = &mut self.rows[kind];
-        let mut take = |line: u64, cells: Result<&[Cell<'_>], (String, String)>| {
+        let mut take = |place: &Place, line: u64, cells: Result<&[Cell<'_>], (String, String)>| {
             summary.rows += 1;
             if summary.rows.is_multiple_of(65_536) {
                 told(of.name, summary.rows);
@@ -116,19 +118,23 @@ impl Import {
             if let Some((found, expected)) = bad {
                 summary.bad += 1;
                 if summary.examples.len() < SHOWN_MAX {
-                    summary.examples.push(BadRow { file: file.clone(), line, found, expected });
+                    let file = place.shown().to_path_buf();
+                    summary.examples.push(BadRow { file, line, found, expected });
                 }
             }
         };
-        let mut each = |(line, cells): rows::Row<'_, '_>| {
-            match (&mut entries, cells) {
-                (Some(entries), Ok(cells)) => entries.of(cells, &mut |cells| take(line, cells)),
-                (_, cells) => take(line, cells),
-            }
-            true
-        };
-        let layout = rows::Layout { delimiter: of.file.delimiter, columns: &of.file.columns };
-        rows::read(&file, &layout, &wanted, &mut each)?;
+        let (delimiter, columns) = (of.file.delimiter, &of.file.columns[..]);
+        let layout = rows::Layout { delimiter, columns, sql: of.file.sql.as_deref() };
+        for place in &places {
+            let mut each = |(line, cells): rows::Row<'_, '_>| {
+                match (&mut entries, cells) {
+                    (Some(entries), Ok(cells)) => entries.of(cells, &mut |cells| take(place, line, cells)),
+                    (_, cells) => take(place, line, cells),
+                }
+                true
+            };
+            rows::read(place, &layout, &wanted, &mut each)?;
+        }
         if summary.rows == 0 {
             return Err(Error::Empty { file });
         }

@@ -13,4 +13,4 @@ mod tests;
 
 pub use error::{BadRow, Error};
 pub use import::{FileSummary, Import, import};
-pub use locate::{Sought, locate};
+pub use locate::{Place, Sought, locate};

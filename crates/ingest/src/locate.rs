@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use std::path::{Path, PathBuf};
+use tamis_spec::system::FileSpec;
 
 /// Where files are looked for.
 #[derive(Clone, Debug, Default)]
@@ -22,14 +23,79 @@ impl Sought {
     }
 }
 
-/// The file that a system file means by `path`.
-pub fn locate(path: &str, sought: &Sought) -> Result<PathBuf, Error> {
-    let mut tried = vec![sought.folder.join(path)];
-    if Path::new(path).is_relative() {
-        tried.extend(sought.data.iter().map(|d| d.join(path)));
+/// Where rows are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A PostgreSQL server.
+    Postgres {
+        /// Its address with all it needs.
+        url: String,
+        /// As it may be shown: without a password.
+        shown: PathBuf,
+    },
+}
+
+impl Place {
+    /// As messages show it.
+    pub fn shown(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Postgres { shown, .. } => shown,
+        }
     }
-    match tried.iter().find(|t| t.is_file()) {
-        Some(found) => Ok(found.clone()),
-        None => Err(Error::NotFound { path: path.to_string(), tried }),
+}
+
+/// A pattern stands for at most so many files.
+pub(crate) const FILES_MAX: usize = 100_000;
+
+/// Where the rows of an actor or event are: one file, all files of a pattern in the order of their paths, or a database.
+pub fn locate(spec: &FileSpec, sought: &Sought) -> Result<Vec<Place>, Error> {
+    let written = &spec.path.value;
+    if let Some(name) = written.strip_prefix('$') {
+        let shown = PathBuf::from(written);
+        return match std::env::var(name) {
+            Ok(url) if spec.sql.is_some() => Ok(vec![Place::Postgres { url, shown }]),
+            Ok(_) => Err(Error::NoSql { file: shown }),
+            Err(_) => Err(Error::Read { file: shown, reason: format!("the environment has no variable {name}") }),
+        };
     }
+    if let Some((scheme, rest)) = written.split_once("://") {
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let shown = PathBuf::from(format!("{scheme}://{host}"));
+        return match (scheme, &spec.sql) {
+            ("postgres" | "postgresql", Some(_)) => Ok(vec![Place::Postgres { url: written.clone(), shown }]),
+            ("postgres" | "postgresql", None) => Err(Error::NoSql { file: shown }),
+            _ => Err(Error::Format { file: shown }),
+        };
+    }
+    let mut tried = vec![sought.folder.join(written)];
+    if Path::new(written).is_relative() {
+        tried.extend(sought.data.iter().map(|d| d.join(written)));
+    }
+    if let Some(found) = tried.iter().find(|t| t.is_file()) {
+        let is_database = ["db", "sqlite", "sqlite3"].iter().any(|end| found.extension().is_some_and(|e| e == *end));
+        return match &spec.sql {
+            None if is_database => Err(Error::NoSql { file: found.clone() }),
+            _ => Ok(vec![Place::File(found.clone())]),
+        };
+    }
+    if written.contains(['*', '?', '[']) && spec.sql.is_none() {
+        for pattern in &tried {
+            let pattern = pattern.to_string_lossy();
+            let reason =
+                |e: &dyn std::fmt::Display| Error::Read { file: PathBuf::from(&*pattern), reason: e.to_string() };
+            let paths = glob::glob(&pattern).map_err(|e| reason(&e))?.take(FILES_MAX);
+            let mut files = Vec::new();
+            for path in paths {
+                files.extend(Some(path.map_err(|e| reason(&e))?).filter(|p| p.is_file()).map(Place::File));
+            }
+            if !files.is_empty() {
+                return Ok(files);
+            }
+        }
+        return Err(Error::NoMatch { pattern: written.clone(), tried });
+    }
+    Err(Error::NotFound { path: written.clone(), tried })
 }

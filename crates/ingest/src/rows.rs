@@ -1,9 +1,13 @@
 //! Rows of a file, whatever its format: the cells of the wanted columns, one row at a time.
 
 mod parquet;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 
 use crate::cell::Cell;
 use crate::error::Error;
+use crate::locate::Place;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -22,10 +26,25 @@ pub(crate) struct Layout<'a> {
     pub(crate) delimiter: Option<char>,
     /// Names of columns, when the first line is no header.
     pub(crate) columns: &'a [String],
+    /// What is asked of a database.
+    pub(crate) sql: Option<&'a str>,
 }
 
-/// Reads the wanted columns of a file.
-pub(crate) fn read(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+/// Reads the wanted columns of whatever it is.
+pub(crate) fn read(place: &Place, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
+    match (place, layout.sql) {
+        (Place::File(file), Some(sql)) => sqlite::read(file, sql, wanted, each),
+        (Place::File(file), None) => read_file(file, layout, wanted, each),
+        #[cfg(feature = "postgres")]
+        (Place::Postgres { url, shown }, sql) => postgres::read(shown, url, sql.unwrap_or_default(), wanted, each),
+        #[cfg(not(feature = "postgres"))]
+        (Place::Postgres { shown, .. }, _) => {
+            Err(unreadable(shown, &"this program was built without PostgreSQL; build it with --features postgres"))
+        }
+    }
+}
+
+fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {
     let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_ascii_lowercase();
     let (plain, packed) = match name.rsplit_once('.') {
         Some((rest, end @ ("gz" | "zst" | "zip"))) => (rest, end),

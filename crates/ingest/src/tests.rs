@@ -1,5 +1,7 @@
 //! Good files and bad ones: what becomes of them, and what is said.
 
+mod places;
+
 use crate::{Error, Import, Sought, import};
 use std::io::Write;
 use std::path::Path;

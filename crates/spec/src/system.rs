@@ -98,6 +98,8 @@ pub enum Type {
 pub struct FileSpec {
     /// `from`: a path, relative to the system file or to the data directory.
     pub path: Spanned<String>,
+    /// `sql`: what is asked of a database; `path` is then a SQLite file or the address of a server.
+    pub sql: Option<String>,
     /// `delimiter`; by default a tab for `.tsv`, else a comma.
     pub delimiter: Option<char>,
     /// `bad_rows`: the share of rows that may be wrong before the file is refused; by default 0.01.

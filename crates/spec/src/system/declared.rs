@@ -44,7 +44,12 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, params: &Params) -> Option<FileSpec> {
-        let path = text_of(params, "from")?;
+        let Some(path) = text_of(params, "from") else {
+            if let Some(span) = params.span("sql") {
+                self.walk.refuse(span, "`sql` asks a database", "name it: from = \"shop.db\"");
+            }
+            return None;
+        };
         let mut delimiter = None;
         if let Some(text) = text_of(params, "delimiter") {
             let mut chars = text.value.chars();
@@ -55,7 +60,8 @@ impl Reader<'_> {
         }
         let columns = params.texts("columns").iter().map(|c| c.value.clone()).collect();
         let bad_rows = params.number("bad_rows").unwrap_or(0.01);
-        Some(FileSpec { path, delimiter, bad_rows, columns, each: params.table("each").and_then(each) })
+        let sql = params.text("sql").map(String::from);
+        Some(FileSpec { path, sql, delimiter, bad_rows, columns, each: params.table("each").and_then(each) })
     }
 
     /// The entries behind a key that is declared to hold some, each read as declared.

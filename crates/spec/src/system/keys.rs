@@ -51,8 +51,16 @@ const CONSTRAINTS: &[Param] = &[
     optional("memory", ParamType::Bytes, "What the machine has of it."),
 ];
 
-const FROM: Param =
-    optional("from", ParamType::Text, "A CSV, TSV or Parquet file, beside the system file or in the data directory.");
+const FROM: Param = optional(
+    "from",
+    ParamType::Text,
+    "A CSV, TSV, JSON lines or Parquet file, beside the system file or in the data directory; `events-*.csv` for all that are like it, in the order of their names.",
+);
+const SQL: Param = optional(
+    "sql",
+    ParamType::Text,
+    "A query; `from` is then a SQLite file, `postgres://...`, or `$NAME` for an address in the environment. What changes in a server is not noticed: delete the log to read it again.",
+);
 const DELIMITER: Param =
     optional("delimiter", ParamType::Text, "One character; by default a tab in a `.tsv` file, else a comma.");
 const BAD_ROWS: Param = optional(
@@ -97,6 +105,7 @@ pub(super) const ACTOR: &[Param] = &[
         "The column of the moment from which a row holds, or a table: each later row of a key takes the place of the one before. By default rows hold always.",
     ),
     FIELDS,
+    SQL,
     DELIMITER,
     COLUMNS,
     BAD_ROWS,
@@ -122,6 +131,7 @@ pub(super) const EVENT: &[Param] = &[
         ParamType::Texts,
         "With `where`: of each of these actors, one or two of the event's, only the first occurrence counts.",
     ),
+    SQL,
     DELIMITER,
     COLUMNS,
     EACH,

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tamis_funnel::{Bundle, Plan};
-use tamis_ingest::{FileSummary, Sought, import, locate};
+use tamis_ingest::{FileSummary, Place, Sought, import, locate};
 use tamis_log::{Disk, Log};
 use tamis_spec::actors::schema_of;
-use tamis_spec::system::Origin;
+use tamis_spec::system::{FileSpec, Origin};
 use tamis_train::{Data, Progress};
 
 #[derive(Args, Debug)]
@@ -166,12 +166,20 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
 /// The system's files with their sizes and times of change, ms.
 fn files(plan: &Plan, sought: &Sought) -> Result<Vec<(PathBuf, u64, u64)>, Failed> {
     let mut out = Vec::new();
-    for path in paths(plan) {
-        let file = locate(path, sought)?;
-        let about =
-            std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
-        let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
-        out.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
+    for spec in specs(plan) {
+        for place in locate(spec, sought)? {
+            let file = place.shown().to_path_buf();
+            let Place::File(_) = place else {
+                out.push((file, 0, 0));
+                continue;
+            };
+            let about =
+                std::fs::metadata(&file).map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", file.display())))?;
+            let changed = about.modified().ok().and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+            out.push((file, about.len(), changed.map_or(0, |d| d.as_millis() as u64)));
+        }
+        // Another question to a database is another file.
+        out.extend(spec.sql.iter().map(|sql| (PathBuf::from(sql), 0, 0)));
     }
     Ok(out)
 }
@@ -223,13 +231,13 @@ fn remove(dir: &Path) -> Result<(), Failed> {
     }
 }
 
-fn paths(plan: &Plan) -> impl Iterator<Item = &str> {
+fn specs(plan: &Plan) -> impl Iterator<Item = &FileSpec> {
     let actors = plan.system.actors.iter().filter_map(|a| a.file.as_ref());
     let events = plan.system.events.iter().filter_map(|e| match &e.origin {
         Origin::Declared { file, .. } => file.as_ref(),
         Origin::Derived { .. } => None,
     });
-    actors.chain(events).map(|f| f.path.value.as_str())
+    actors.chain(events)
 }
 
 fn tell(file: &FileSummary) {
