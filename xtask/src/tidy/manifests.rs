@@ -3,6 +3,7 @@
 use super::{File, Tree, Violation};
 
 const SPEC: &[&str] = &["spec"];
+const TEXTS: &[&str] = &["spec", "text"];
 const FUNNEL: &[&str] = &["spec", "features", "retrieve", "rank", "rerank"];
 const SERVE: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel"];
 const TRAIN: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
@@ -16,8 +17,9 @@ const ALL: &[&str] = &[
 const LAWS: [(&str, &[&str]); 15] = [
     ("spec", &[]),
     ("log", SPEC),
-    ("features", SPEC),
-    ("retrieve", SPEC),
+    ("features", TEXTS),
+    ("text", SPEC),
+    ("retrieve", TEXTS),
     ("rank", SPEC),
     ("rerank", SPEC),
     ("world", SPEC),

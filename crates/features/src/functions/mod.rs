@@ -4,7 +4,6 @@ mod age;
 mod bm25;
 mod bucket;
 mod clip;
-mod common;
 mod contains;
 mod cosine;
 mod count;
@@ -24,6 +23,7 @@ mod mean;
 mod min;
 mod missing;
 mod month;
+mod mutual;
 mod neighbours;
 mod overlap;
 mod pagerank;
@@ -66,7 +66,7 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     bm25::KIND,
     embed::KIND,
     neighbours::KIND,
-    common::KIND,
+    mutual::KIND,
     pagerank::KIND,
     length::KIND,
     words::KIND,
