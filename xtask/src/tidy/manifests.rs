@@ -9,12 +9,12 @@ const SERVE: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank"
 const TRAIN: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
 const ALL: &[&str] = &[
     "spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe", "train", "serve", "ingest",
-    "adapters", "world",
+    "adapters", "world", "text",
 ];
 
 /// Which crates of the workspace a crate may depend on. Rooms know the vocabulary and no other room; `funnel` is where
 /// a decision is run, for training and serving alike.
-const LAWS: [(&str, &[&str]); 15] = [
+const LAWS: [(&str, &[&str]); 16] = [
     ("spec", &[]),
     ("log", SPEC),
     ("features", TEXTS),
