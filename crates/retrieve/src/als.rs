@@ -109,6 +109,7 @@ impl LearnedKind for AlsKind {
             needs: vec![Need::History { event }],
             folds: None,
             fit_key: Some(key),
+            of_texts: false,
             bytes: Bytes { constant: MEMO_BYTES as f64, per_item: 8.0 * s.dimensions as f64, ..Bytes::default() },
         })
     }

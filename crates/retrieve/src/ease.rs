@@ -88,6 +88,7 @@ impl SourceKind for EaseKind {
             needs: vec![Need::History { event: history }],
             folds: None,
             fit_key: Some(format!("event={event} l2={}", l2(part))),
+            of_texts: false,
             bytes: Bytes { constant: MEMO_BYTES as f64, per_item_pair: 4.0, ..Bytes::default() },
         })
     }

@@ -46,6 +46,7 @@ impl LearnedKind for EncoderKind {
         Ok(SourcePlan {
             fit_key: Some(format!("from={from} of={fields:?}")),
             bytes: Bytes { constant: REMEMBERED_BYTES_MAX as f64, ..Bytes::default() },
+            of_texts: true,
             ..SourcePlan::default()
         })
     }

@@ -73,6 +73,7 @@ impl LearnedKind for LsaKind {
         Ok(SourcePlan {
             fit_key: Some(format!("of={fields:?} dimensions={d} language={}", language(part))),
             bytes: Bytes { constant: REMEMBERED_BYTES_MAX as f64, per_item: 4.0 * d as f64, ..Bytes::default() },
+            of_texts: true,
             ..SourcePlan::default()
         })
     }

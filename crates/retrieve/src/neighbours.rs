@@ -98,6 +98,7 @@ impl SourceKind for NeighboursKind {
         let event = event::of_list(part, "event", system)?;
         let list = Settings::of(part).neighbours * size_of::<Scored>();
         Ok(SourcePlan {
+            of_texts: false,
             needs: vec![Need::History { event }],
             folds: Some(event),
             fit_key: None,

@@ -27,6 +27,8 @@ pub struct SourcePlan {
     pub folds: Option<usize>,
     /// Names what `fit` depends on: parts with equal kinds and keys share one fit. None if it is not fitted.
     pub fit_key: Option<String>,
+    /// Whether it is fitted on texts of actors alone, in which nothing of events stands.
+    pub of_texts: bool,
     /// Estimated resident bytes for so many users and items.
     pub bytes: Bytes,
 }

@@ -35,6 +35,8 @@ pub enum ParamType {
     Duration,
     /// A share: `"60%"` or `0.6`.
     Share,
+    /// A share, or a time span: `"10%"`, `"14d"`.
+    Portion,
     /// A size: `"2GB"`, `"512MB"`.
     Bytes,
     /// One of these words.
@@ -62,13 +64,13 @@ pub enum ParamValue {
     Text(String),
     /// Texts, Events.
     Texts(Vec<Spanned<String>>),
-    /// Number, Integer, Share (0 to 1), Bytes.
+    /// Number, Integer, Share and Portion (0 to 1), Bytes.
     Number(f64),
     /// Integers.
     Numbers(Vec<f64>),
     /// Bool.
     Bool(bool),
-    /// Duration, in milliseconds.
+    /// Duration, and a Portion that is one, in milliseconds.
     DurationMs(i64),
     /// Table, Short.
     Table(Params),

@@ -300,14 +300,49 @@ pub struct Split {
     pub test: f64,
     /// `of`: what the shares are of.
     pub of: SplitOf,
+    /// Lengths of train, validate and test, ms, the last ending with the log; instead of shares.
+    pub spans_ms: Option<[i64; 3]>,
+    /// `by`, `column`, `file`: what decides where a decision belongs.
+    pub by: SplitBy,
+    /// `folds` and `fold`.
+    pub folds: Option<(usize, usize)>,
     /// `every`: of the decisions of train, validate and test in the order of the log, each so-many-th counts, the first of all.
     pub every: [usize; 3],
 }
 
 impl Default for Split {
     fn default() -> Self {
-        Self { sources: 0.6, train: 0.2, validate: 0.1, test: 0.1, of: SplitOf::Events, every: [1; 3] }
+        Self {
+            sources: 0.6,
+            train: 0.2,
+            validate: 0.1,
+            test: 0.1,
+            of: SplitOf::Events,
+            spans_ms: None,
+            by: SplitBy::Time,
+            folds: None,
+            every: [1; 3],
+        }
     }
+}
+
+/// What decides in which window a decision is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SplitBy {
+    /// Its moment.
+    Time,
+    /// Chance.
+    Random,
+    /// Chance, the same for all decisions for one actor.
+    User,
+    /// Chance, the same for all decisions of one right item.
+    Item,
+    /// Chance, the same for equal values of that field of the decision's event.
+    Field(usize),
+    /// What that field of the decision's event says.
+    Column(usize),
+    /// What a file says.
+    File(String),
 }
 
 /// What shares of a split are shares of.

@@ -12,6 +12,15 @@ pub enum Error {
         /// What to try.
         help: String,
     },
+    /// What is fitted would see what it is judged on.
+    Leak {
+        /// The part.
+        part: String,
+        /// How the log is cut.
+        split: String,
+        /// What to try.
+        help: String,
+    },
     /// A source or learned vector.
     Retrieve(tamis_retrieve::source::Error),
     /// A model.
@@ -33,6 +42,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLittle { what, help } => write!(f, "{what}; {help}"),
+            Self::Leak { part, split, help } => write!(
+                f,
+                "the split ({split}) leaks: `{part}` is fitted on events, and would see those of the window it is judged on; {help}"
+            ),
             Self::Retrieve(e) => write!(f, "{e}"),
             Self::Rank { stage, source } => write!(f, "stage {stage}: {source}"),
             Self::Bundle(e) => write!(f, "{e}"),

@@ -37,10 +37,55 @@ pub fn evaluate(
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
     let begin = progress.seconds();
+    let decisions = decisions::decisions(plan, data);
+    let judged = see(plan, data, bundle, (&decisions, on), n_threads, progress)?;
+    let mut report = report_of(plan, &decisions, judged);
+    report.resources.seconds = progress.seconds() - begin;
+    Ok(report)
+}
+
+/// What was seen of a window.
+pub(crate) struct Judged {
+    bundle: String,
+    split: Split,
+    stages: Vec<Stage>,
+    steps: Vec<(String, f64)>,
+    test: Vec<Decision>,
+    seen: Vec<Seen>,
+}
+
+impl Judged {
+    /// Several windows as one; what is told of stages is the first's.
+    pub(crate) fn together(all: Vec<Self>) -> Self {
+        let mut all = all.into_iter();
+        let mut out = all.next().expect("there is at least one window");
+        for mut next in all {
+            let before = out.test.len();
+            next.seen.iter_mut().flat_map(|s| &mut s.index).for_each(|i| *i += before);
+            out.test.append(&mut next.test);
+            out.seen.append(&mut next.seen);
+            out.steps.append(&mut next.steps);
+            out.split.test.decisions += next.split.test.decisions;
+            out.split.test.from = out.split.test.from.clone().min(next.split.test.from);
+            out.split.test.to = out.split.test.to.clone().max(next.split.test.to);
+        }
+        out.split.test.users = out.test.iter().map(|d| d.user).collect::<std::collections::HashSet<_>>().len() as u64;
+        out
+    }
+}
+
+/// Lets a bundle make every decision of a window.
+pub(crate) fn see(
+    plan: &Plan,
+    data: &Data,
+    bundle: &Bundle,
+    (decisions, on): (&Decisions, usize),
+    n_threads: usize,
+    progress: &dyn Progress,
+) -> Result<Judged, Error> {
     let mut steps = Vec::new();
-    let decisions = timed(progress, &mut steps, "decisions", 0, || decisions::decisions(plan, data));
-    let windows = windows::cut(plan, data, &decisions)?;
-    let test = windows.of(on, &decisions);
+    let windows = windows::cut(plan, data, decisions)?;
+    let test = windows.of(on, decisions);
     let name = if on == TEST { "test" } else { "validate" };
     if test.is_empty() {
         return Err(Error::TooLittle {
@@ -54,22 +99,30 @@ pub fn evaluate(
         bundle.with_stages(plan, &data.actors, &fit_sources(plan, data, windows.bounds[TRAIN], n_threads)?)?
     };
     let seen = timed(progress, &mut steps, &format!("{name} decisions"), test.len() as u64, || {
-        let of = Walk { plan, data, fitted: &fitted, decisions: &decisions, progress };
+        let of = Walk { plan, data, fitted: &fitted, decisions, progress };
         run(&of, &test, n_threads)
     });
-    let report = timed(progress, &mut steps, "intervals", 0, || judge(plan, &decisions, &test, seen));
-    Ok(Report {
-        system: plan.system.name.value.clone(),
+    Ok(Judged {
         bundle: bundle.name.clone(),
-        split: Split { judged: name.into(), ..windows.report(data, &decisions) },
+        split: Split { judged: name.into(), ..windows.report(data, decisions) },
         stages: bundle.manifest.stages.iter().map(stage_report).collect(),
-        resources: Resources {
-            seconds: progress.seconds() - begin,
-            peak_resident_bytes: peak_resident_bytes(),
-            steps: Named(steps),
-        },
-        ..report
+        steps,
+        test,
+        seen,
     })
+}
+
+/// What was seen, as it is told.
+pub(crate) fn report_of(plan: &Plan, decisions: &Decisions, judged: Judged) -> Report {
+    let Judged { bundle, split, stages, steps, test, seen } = judged;
+    Report {
+        system: plan.system.name.value.clone(),
+        bundle,
+        split,
+        stages,
+        resources: Resources { seconds: 0.0, peak_resident_bytes: peak_resident_bytes(), steps: Named(steps) },
+        ..judge(plan, decisions, &test, seen)
+    }
 }
 
 fn stage_report(stage: &tamis_funnel::bundle::Stage) -> Stage {

@@ -7,7 +7,9 @@ pub mod evaluate;
 pub mod examples;
 pub mod export;
 pub mod fit;
+pub mod folds;
 pub mod judge;
+mod members;
 pub mod progress;
 pub mod windows;
 
@@ -16,6 +18,7 @@ pub use decisions::{Decision, Decisions};
 pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::{Trained, train};
+pub use folds::cross_validate;
 pub use progress::Progress;
 pub use windows::Windows;
 

@@ -73,6 +73,7 @@ const N_USERS: u32 = 30;
 const N_ITEMS: u32 = 40;
 
 mod lists;
+mod splits;
 
 struct Silent;
 

@@ -5,9 +5,9 @@ use super::read::{Reader, names_lost};
 use super::walk::text_of;
 use super::{
     ActorSpec, DecisionSpec, EventSpec, FieldSpec, GradeSpec, LabelSpec, ListsSpec, Origin, OutcomeSpec, RoleSpec,
-    Split, SplitOf,
+    Split, SplitBy, SplitOf,
 };
-use crate::diagnostic::{Diagnostic, Spanned};
+use crate::diagnostic::{Diagnostic, Span, Spanned};
 use crate::expr::Node;
 use crate::param::{ParamValue, Params};
 
@@ -276,8 +276,107 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn split(&mut self, top: &Params, events: &[EventSpec], fits: bool) -> Split {
+    /// What decides where decisions belong.
+    fn split_by(&mut self, table: &Params, decision: Option<&DecisionSpec>, events: &[EventSpec]) -> SplitBy {
+        let named: Vec<Spanned<String>> = ["by", "column", "file"].iter().filter_map(|k| text_of(table, k)).collect();
+        if let [_, second, ..] = &named[..] {
+            self.walk.refuse(second.span.clone(), "`by`, `column` and `file` exclude each other", "keep one of them");
+        }
+        if let Some(file) = table.text("file") {
+            return SplitBy::File(file.to_string());
+        }
+        let Some(decision) = decision else { return SplitBy::Time };
+        let of = logged(events, decision.event);
+        if table.text("column").is_some() {
+            return self.field(table, "column", &of).map_or(SplitBy::Time, SplitBy::Column);
+        }
+        match table.text("by") {
+            None | Some("time") => SplitBy::Time,
+            Some("random") => SplitBy::Random,
+            Some(name) if name == decision.user_name => SplitBy::User,
+            Some(name) if name == decision.item_name && decision.lists.is_none() => SplitBy::Item,
+            Some(name) => match of.fields.iter().position(|f| f.name.value == name) {
+                Some(field) => SplitBy::Field(field),
+                None => {
+                    let own = ["time", "random", decision.user_name.as_str(), decision.item_name.as_str()];
+                    let known = own.into_iter().chain(of.fields.iter().map(|f| f.name.value.as_str()));
+                    let span = table.span("by").unwrap_or(decision.span.clone());
+                    self.walk.wrong.push(Diagnostic::unknown(span, "word for `by`", name, known.collect::<Vec<_>>()));
+                    SplitBy::Time
+                }
+            },
+        }
+    }
+
+    pub(super) fn split(
+        &mut self,
+        top: &Params,
+        decision: Option<&DecisionSpec>,
+        events: &[EventSpec],
+        fits: bool,
+    ) -> Split {
         let Some((table, span)) = top.table("split").zip(top.span("split")) else { return Split::default() };
+        let by = self.split_by(table, decision, events);
+        let of = self.split_of(table, events);
+        let every = |key: &str| match table.get("every").map(|v| &v.value) {
+            Some(ParamValue::Table(every)) => every.count(key).unwrap_or(1),
+            _ => 1,
+        };
+        let every = [every("train"), every("validate"), every("test")];
+        let folds = table.count("folds").map(|n| (n, table.count("fold").unwrap_or(0)));
+        if let Some((n, k)) = folds.filter(|(n, k)| k >= n) {
+            let at = table.span("fold").unwrap_or(span.clone());
+            self.walk.refuse(at, format!("there is no fold {k}"), format!("{n} folds are 0 to {}", n - 1));
+        }
+        let out = Split { of, by, folds, every, ..Split::default() };
+        let said = matches!(out.by, SplitBy::Column(_) | SplitBy::File(_));
+        if said || (folds.is_some() && out.by != SplitBy::Time) {
+            for key in ["sources", "train", "validate", "test"] {
+                if let Some(at) = table.span(key) {
+                    let help = "leave the shares out";
+                    self.walk.refuse(at, "it is said already where each decision belongs", help);
+                }
+            }
+            return Split { sources: 0.0, train: 0.0, validate: 0.0, test: 0.0, ..out };
+        }
+        if folds.is_some() {
+            let help = "write by = \"random\", or what keeps together";
+            self.walk.refuse(span, "`folds` are cut by chance, and windows by time are not", help);
+            return out;
+        }
+        self.shares(table, &span, fits, out)
+    }
+
+    /// How much of the log, or of time, each window has.
+    fn shares(&mut self, table: &Params, span: &Span, fits: bool, mut out: Split) -> Split {
+        const WINDOWS: [&str; 3] = ["train", "validate", "test"];
+        let written = self.root.get("split").and_then(|t| t.as_table_like());
+        let lacks = |key: &&&str| written.is_none_or(|t| !super::walk::holds(t, super::keys::SPLIT, key));
+        if let Some(key) = WINDOWS.iter().find(lacks) {
+            let help = "name what it has of the log, \"10%\", or of time, \"14d\"";
+            self.walk.refuse(span.clone(), format!("[split] needs `{key}`"), help);
+            return out;
+        }
+        let spans = WINDOWS.map(|key| table.duration_ms(key));
+        if spans.iter().any(Option::is_some) {
+            let (true, [Some(a), Some(b), Some(c)]) = (out.by == SplitBy::Time, spans) else {
+                let help = "write all three as time spans, by time, or all as shares";
+                self.walk.refuse(span.clone(), "some windows are time spans and some are not", help);
+                return out;
+            };
+            if let Some(at) = table.span("sources") {
+                self.walk.refuse(at, "what comes before the windows is for sources", "leave `sources` out");
+            }
+            if out.of != SplitOf::Events {
+                self.walk.refuse(
+                    span.clone(),
+                    "`of` says what shares are of, and these are time spans",
+                    "leave it out",
+                );
+            }
+            out.spans_ms = Some([a, b, c]);
+            return out;
+        }
         let mut share = |key: &str| {
             let share = table.number(key)?;
             if share <= 0.0 {
@@ -288,22 +387,19 @@ impl Reader<'_> {
         };
         let sources = if table.get("sources").is_some() { share("sources") } else { Some(0.0) };
         let shares = [sources, share("train"), share("validate"), share("test")];
-        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return Split::default() };
-        if fits && table.get("sources").is_none() {
+        let [Some(sources), Some(train), Some(validate), Some(test)] = shares else { return out };
+        if fits && out.by == SplitBy::Time && table.get("sources").is_none() {
             let help = "name the share of the log that learned vectors may see while stages are trained";
             self.walk.refuse(span.clone(), "[split] needs `sources`: the file has learned vectors", help);
+        }
+        if let (false, Some(at)) = (out.by == SplitBy::Time, table.span("sources")) {
+            self.walk.refuse(at, "a window for sources is cut by time", "leave `sources` out, or write by = \"time\"");
         }
         let sum = sources + train + validate + test;
         if (sum - 1.0).abs() > 1e-9 {
             let percent = (sum * 1e8).round() / 1e6;
-            self.walk.refuse(span, format!("the shares add up to {percent}%"), "they have to add up to 100%");
+            self.walk.refuse(span.clone(), format!("the shares add up to {percent}%"), "they have to add up to 100%");
         }
-        let of = self.split_of(table, events);
-        let every = |key: &str| match table.get("every").map(|v| &v.value) {
-            Some(ParamValue::Table(every)) => every.count(key).unwrap_or(1),
-            _ => 1,
-        };
-        let every = [every("train"), every("validate"), every("test")];
-        Split { sources, train, validate, test, of, every }
+        Split { sources, train, validate, test, ..out }
     }
 }

@@ -216,15 +216,36 @@ const CASE: &[Param] = &[
     required("grade", ParamType::Number(0.0, 30.0), "What it is worth; a gain is 2^grade - 1."),
 ];
 
-const SPLIT: &[Param] = &[
+pub(super) const SPLIT: &[Param] = &[
+    optional(
+        "by",
+        ParamType::Text,
+        "`time`, the default; `random`; or what keeps together by chance: an actor of the decision, or a field of its event.",
+    ),
+    optional(
+        "column",
+        ParamType::Text,
+        "A field of the decision's event that says where each belongs: train, validate, test, or with `folds` a fold's number.",
+    ),
+    optional(
+        "file",
+        ParamType::Text,
+        "A file that says the same, a word a line for each decision in the order of the log; or a digit for each, without spaces.",
+    ),
+    optional("folds", ParamType::Integer(3, 100), "Cuts decisions into so many parts by chance instead of by shares."),
+    optional(
+        "fold",
+        ParamType::Integer(0, 99),
+        "The fold that is the test window, from 0, the default; the one behind it is the validate window, the others train.",
+    ),
     optional(
         "sources",
-        ParamType::Share,
-        "What sources and learned vectors may see while stages are trained; by default nothing.",
+        ParamType::Portion,
+        "What sources and learned vectors may see while stages are trained; by default nothing, with time spans all before.",
     ),
-    required("train", ParamType::Share, "What stages are fitted on."),
-    required("validate", ParamType::Share, "What choices are made on."),
-    required("test", ParamType::Share, "What is looked at once."),
+    optional("train", ParamType::Portion, "What stages are fitted on: a share, or a time span before the next window."),
+    optional("validate", ParamType::Portion, "What choices are made on."),
+    optional("test", ParamType::Portion, "What is looked at once."),
     optional(
         "of",
         ParamType::Text,

@@ -90,6 +90,7 @@ fn written(ty: &ParamType) -> String {
         ParamType::Bool => "true or false".into(),
         ParamType::Duration => "a time span: `\"20ms\"`, `\"30d\"`; units ms, s, m, h, d, w".into(),
         ParamType::Share => "a share: `\"60%\"` or `0.6`".into(),
+        ParamType::Portion => "a share, `\"10%\"`, or a time span, `\"14d\"`".into(),
         ParamType::Bytes => "a size: `\"2GB\"`, `\"512MiB\"`".into(),
         ParamType::Choice(words) => words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or "),
         ParamType::Event => "the name of an event".into(),

@@ -100,7 +100,7 @@ impl Reader<'_> {
         self.lost.append(&mut parts.learned_lost);
         let decision = self.decision(&top, &actors, &events);
         let label = self.label(&top, decision.as_ref(), &events);
-        let split = self.split(&top, &events, !parts.learned.is_empty());
+        let split = self.split(&top, decision.as_ref(), &events, !parts.learned.is_empty());
         let features = self.features(&parts);
         Some(System {
             name,

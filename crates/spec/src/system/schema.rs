@@ -82,6 +82,7 @@ fn of_type(ty: &ParamType) -> Value {
             {"type": "number", "minimum": 0, "maximum": 1},
             {"type": "string", "pattern": "^\\s*[0-9.]+\\s*%?\\s*$"},
         ]}),
+        ParamType::Portion => json!({"anyOf": [of_type(&ParamType::Share), of_type(&ParamType::Duration)]}),
         ParamType::Bytes => json!({"anyOf": [
             {"type": "integer", "minimum": 1},
             {"type": "string", "pattern": "^\\s*[0-9.]+\\s*([KMGT]i?)?B\\s*$"},

@@ -321,7 +321,27 @@ fn a_mistake_in_the_decision_or_split_is_told_with_its_place() {
     check(
         "test = \"10%\"",
         "test = \"14d\"",
-        "[\"14d\"] expected a share such as \"60%\" or 0.6, found \"14d\" (time spans are not available here in this version: write a share)",
+        "[[split]] some windows are time spans and some are not (write all three as time spans, by time, or all as shares)",
+    );
+    check(
+        "test = \"10%\"",
+        "test = \"10%\"\nfolds = 5",
+        "[[split]] `folds` are cut by chance, and windows by time are not (write by = \"random\", or what keeps together)",
+    );
+    check(
+        "test = \"10%\"",
+        "test = \"10%\"\nby = \"usr\"",
+        "[\"usr\"] unknown word for `by` `usr` (did you mean `user`?)",
+    );
+    check(
+        "test = \"10%\"",
+        "test = \"10%\"\nby = \"random\"",
+        "[\"60%\"] a window for sources is cut by time (leave `sources` out, or write by = \"time\")",
+    );
+    check(
+        "test = \"10%\"",
+        "",
+        "[[split]] [split] needs `test` (name what it has of the log, \"10%\", or of time, \"14d\")",
     );
     check("test = \"10%\"", "test = 10", "[10] a share is from 0 to 1, or from 0% to 100%");
     check("sources = \"60%\"", "sources = \"70%\"\ntest = 0", "[test] duplicate key");

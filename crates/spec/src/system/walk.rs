@@ -88,6 +88,10 @@ impl Walk<'_> {
                 ParamValue::Number(number(ty, item, span)?)
             }
             ParamType::Integers(low, high) => ParamValue::Numbers(integers((*low, *high), item, span)?),
+            ParamType::Portion if item.as_str().is_some_and(|t| parse_duration_ms(t).is_some()) => {
+                ParamValue::DurationMs(duration(ty, item, span)?)
+            }
+            ParamType::Portion => ParamValue::Number(number(ty, item, span)?),
             ParamType::Duration => ParamValue::DurationMs(duration(ty, item, span)?),
             ParamType::Table(params) => {
                 let table = item.as_table_like().ok_or_else(|| mismatch(ty, item, span))?;
@@ -227,27 +231,23 @@ fn number(ty: &ParamType, item: &Item, span: &Span) -> Result<f64, Diagnostic> {
     let read = match ty {
         ParamType::Number(..) => any,
         ParamType::Integer(..) => exact,
-        ParamType::Share => any.or_else(|| parse_share(item.as_str()?)),
+        ParamType::Share | ParamType::Portion => any.or_else(|| parse_share(item.as_str()?)),
         _ => exact.or_else(|| parse_bytes(item.as_str()?)),
     };
     let Some(n) = read else {
-        let wrong = mismatch(ty, item, span);
-        if *ty == ParamType::Share && item.as_str().is_some_and(|t| parse_duration_ms(t).is_some()) {
-            return Err(wrong.help("time spans are not available here in this version: write a share"));
-        }
-        return Err(wrong);
+        return Err(mismatch(ty, item, span));
     };
     let (low, high) = match ty {
         ParamType::Number(low, high) => (*low, *high),
         ParamType::Integer(low, high) => (*low as f64, *high as f64),
-        ParamType::Share => (0.0, 1.0),
+        ParamType::Share | ParamType::Portion => (0.0, 1.0),
         _ => (1.0, 1e15),
     };
     if (low..=high).contains(&n) {
         return Ok(n);
     }
     let message = match ty {
-        ParamType::Share => "a share is from 0 to 1, or from 0% to 100%".to_string(),
+        ParamType::Share | ParamType::Portion => "a share is from 0 to 1, or from 0% to 100%".to_string(),
         ParamType::Bytes => "a size is from 1B to 1000TB".to_string(),
         _ => format!("expected {} from {low} to {high}, found {}", expected(ty), written(item)),
     };
@@ -302,7 +302,9 @@ fn parse_bytes(text: &str) -> Option<f64> {
 
 fn mismatch(ty: &ParamType, item: &Item, span: &Span) -> Diagnostic {
     let found = match (ty, item.as_str()) {
-        (ParamType::Duration | ParamType::Share | ParamType::Bytes, Some(text)) => format!("{text:?}"),
+        (ParamType::Duration | ParamType::Share | ParamType::Portion | ParamType::Bytes, Some(text)) => {
+            format!("{text:?}")
+        }
         _ => written(item),
     };
     Diagnostic::new(span.clone(), format!("expected {}, found {found}", expected(ty)))
@@ -318,6 +320,7 @@ fn expected(ty: &ParamType) -> &'static str {
         ParamType::Integers(..) => "a list of whole numbers",
         ParamType::Bool => "true or false",
         ParamType::Duration => "a time span such as \"30d\"",
+        ParamType::Portion => "a share such as \"10%\" or a time span such as \"14d\"",
         ParamType::Share => "a share such as \"60%\" or 0.6",
         ParamType::Bytes => "a size such as \"2GB\"",
         ParamType::Event => "the name of an event",

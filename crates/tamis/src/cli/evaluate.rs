@@ -1,10 +1,12 @@
 //! `tamis evaluate`: a bundle on the held-out time, every part of the funnel, beside baselines.
 
-use super::train::load;
+use super::train::{bring_in, load};
 use super::{Failed, Of, planned, threads};
+use crate::home::Home;
 use crate::progress::Bars;
 use clap::Args;
 use std::path::PathBuf;
+use tamis_funnel::Plan;
 use tamis_observe::report::Report;
 use tamis_train::Progress;
 
@@ -18,28 +20,50 @@ pub(super) struct Arguments {
     /// The window to judge on: choose on `validate`, look at `test` once
     #[arg(long, value_name = "WINDOW", default_value = "test", value_parser = ["test", "validate"])]
     on: String,
+    /// Train and judge every fold of [split] folds, and report all decisions together
+    #[arg(long)]
+    folds: bool,
     /// Threads to use; all by default
     #[arg(long)]
     threads: Option<usize>,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
-    let (home, plan) = planned(&a.of)?;
+    let (home, mut plan) = planned(&a.of)?;
     let bars = Bars::new();
-    let bundle = tamis_funnel::bundle::current(&home.bundles(), &plan).map_err(|e| Failed::No(e.to_string()))?;
-    let on = if a.on == "validate" { tamis_train::windows::VALIDATE } else { tamis_train::windows::TEST };
-    let data = load(&home, &plan, Some(&bundle), &bars)?;
-    let mut report = tamis_train::evaluate(&plan, &data, &bundle, on, threads(a.threads), &bars)?;
+    let mut report = if a.folds { folds(a, &home, &mut plan, &bars)? } else { window(a, &home, &plan, &bars)? };
     bars.finish();
     report.resources.seconds = bars.seconds();
+    show(a, &report)
+}
+
+/// Every fold, by what is trained on the others.
+fn folds(a: &Arguments, home: &Home, plan: &mut Plan, bars: &Bars) -> Result<Report, Failed> {
+    bring_in(home, plan, bars, a.of.json)?;
+    let data = load(home, plan, None, bars)?;
+    let dir = home.dir.join(".folds");
+    let report = tamis_train::cross_validate(plan, &data, &dir, threads(a.threads), bars);
+    drop(std::fs::remove_dir_all(&dir));
+    Ok(report?)
+}
+
+/// A window, by the bundle that was trained.
+fn window(a: &Arguments, home: &Home, plan: &Plan, bars: &Bars) -> Result<Report, Failed> {
+    let bundle = tamis_funnel::bundle::current(&home.bundles(), plan).map_err(|e| Failed::No(e.to_string()))?;
+    let on = if a.on == "validate" { tamis_train::windows::VALIDATE } else { tamis_train::windows::TEST };
+    let data = load(home, plan, Some(&bundle), bars)?;
+    Ok(tamis_train::evaluate(plan, &data, &bundle, on, threads(a.threads), bars)?)
+}
+
+fn show(a: &Arguments, report: &Report) -> Result<(), Failed> {
     if let Some(path) = &a.report {
-        std::fs::write(path, tamis_observe::page::page(&report))
+        std::fs::write(path, tamis_observe::page::page(report))
             .map_err(|e| Failed::Wrong(format!("cannot write the report to {}: {e}", path.display())))?;
     }
     if a.of.json {
-        say!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        say!("{}", serde_json::to_string_pretty(report).expect("a report is plain data"));
     } else {
-        say!("{}", text(&report));
+        say!("{}", text(report));
         if let Some(path) = &a.report {
             say!("\nreport   {}", path.display());
         }
