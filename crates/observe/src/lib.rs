@@ -3,6 +3,7 @@
 pub mod attribution;
 pub mod bootstrap;
 mod chart;
+pub mod columns;
 mod figures;
 mod histogram;
 mod html;

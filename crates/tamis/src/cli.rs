@@ -15,6 +15,7 @@ mod examples;
 mod features;
 mod rank;
 mod serve;
+mod stats;
 mod train;
 mod watch;
 
@@ -38,7 +39,7 @@ pub struct Cli {
 enum Verb {
     /// Every mistake of a system file with its place, or its plan
     Check(check::Arguments),
-    /// The manual of the feature language
+    /// The manual of the feature language; with --stats, what the features of a system hold
     Features(features::Arguments),
     /// Files → log → examples → models → a bundle
     Train(train::Arguments),

@@ -11,6 +11,7 @@ pub mod folds;
 pub mod judge;
 mod members;
 pub mod progress;
+pub mod stats;
 pub mod windows;
 
 pub use data::Data;
@@ -20,6 +21,7 @@ pub use evaluate::evaluate;
 pub use fit::{Trained, train};
 pub use folds::cross_validate;
 pub use progress::Progress;
+pub use stats::stats;
 pub use windows::Windows;
 
 #[cfg(test)]
