@@ -1,5 +1,8 @@
 //! The program as its users meet it, on a small market of two tastes.
 
+#[path = "cli/first_system.rs"]
+mod first_system;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
