@@ -128,7 +128,7 @@ impl Plan {
         let eligible = self.features.eligible.as_ref().map(|c| c.about.as_str());
         text.push_str(&format!("\ndecision {} {:?} {user} {item} {condition:?} {eligible:?}", d.event, d.lists));
         let grades = s.label.grades.iter().map(|g| format!("{} {} {}", g.name, g.grade, g.outcome.text.value));
-        text.push_str(&format!("\nlabel {:?}", grades.collect::<Vec<_>>()));
+        text.push_str(&format!("\nlabel {:?} {:?}", grades.collect::<Vec<_>>(), s.label.raters));
         text.push_str(&format!("\n{:?}\n{:?}", s.split, s.train));
         self.features.features.iter().for_each(|f| text.push_str(&format!("\n{} = {}", f.name, f.about)));
         for part in s.learned.iter().chain(&s.candidates).chain(&s.stages) {

@@ -63,14 +63,13 @@ pub fn import(system: &System, sought: &Sought, now_ms: i64, told: &mut dyn FnMu
         all.read(i, &reader, sought, told)?;
     }
     for (e, event) in system.events.iter().enumerate() {
-        let Origin::Declared { file: Some(file), time: Some((time, pattern)), roles, fields } = &event.origin else {
-            continue;
-        };
+        let Origin::Declared { file: Some(file), time, roles, fields } = &event.origin else { continue };
         let reader = Reader {
             name: &event.name.value,
             file,
             keys: roles.iter().map(|r| r.column.as_str()).collect(),
-            time: Some((&time.value, pattern.as_deref())),
+            // Judgements have no moment: they are at the beginning of time.
+            time: time.as_ref().map(|(column, pattern)| (column.value.as_str(), pattern.as_deref())),
             fields,
             now_ms,
         };

@@ -54,7 +54,7 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
     if format == "parquet" && packed.is_empty() {
         return parquet::read(file, wanted, each);
     }
-    if !["csv", "tsv", "txt", "jsonl", "ndjson", "json"].contains(&format) {
+    if !["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json"].contains(&format) {
         return Err(Error::Format { file: file.to_path_buf() });
     }
     let opened = File::open(file).map_err(|e| unreadable(file, &e))?;
@@ -74,8 +74,12 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
         _ => Box::new(opened),
     };
     match format {
-        "csv" | "tsv" | "txt" => {
-            let default = if format == "csv" { ',' } else { '\t' };
+        "csv" | "tsv" | "txt" | "qrels" => {
+            let default = match format {
+                "csv" => ',',
+                "qrels" => ' ',
+                _ => '\t',
+            };
             let layout = Layout { delimiter: Some(layout.delimiter.unwrap_or(default)), ..*layout };
             lines(file, input, &layout, wanted, each)
         }
@@ -120,6 +124,9 @@ fn lines(
 ) -> Result<(), Error> {
     let delimiter = layout.delimiter.and_then(|d| u8::try_from(d).ok());
     let delimiter = delimiter.ok_or_else(|| unreadable(file, &"a delimiter is one ASCII character"))?;
+    if delimiter == b' ' {
+        return words(file, input, layout.columns, wanted, each);
+    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .quoting(delimiter != b'\t')
@@ -170,6 +177,43 @@ fn lines(
         }
     }
     Ok(())
+}
+
+/// Lines of words with any white space between them, as judgements of information retrieval are written.
+fn words(
+    file: &Path,
+    input: Box<dyn Read + '_>,
+    columns: &[String],
+    wanted: &[&str],
+    each: Each<'_>,
+) -> Result<(), Error> {
+    let (mut found, mut line, mut text) = (columns.to_vec(), 0, String::new());
+    let mut input = BufReader::with_capacity(1 << 18, input);
+    loop {
+        text.clear();
+        if input.read_line(&mut text).map_err(|e| unreadable(file, &e))? == 0 {
+            return if line == 0 { Err(Error::Empty { file: file.to_path_buf() }) } else { Ok(()) };
+        }
+        line += 1;
+        let all: Vec<&str> = text.split_whitespace().collect();
+        if found.is_empty() {
+            found.extend(all.iter().map(|w| w.trim_start_matches('\u{feff}').to_string()));
+            continue;
+        }
+        if all.is_empty() {
+            continue;
+        }
+        let places = places(file, &found, wanted)?;
+        let going = if all.len() == found.len() {
+            let cells: Vec<Cell<'_>> = places.iter().map(|place| Cell::Text(all[*place])).collect();
+            each((line, Ok(&cells)))
+        } else {
+            each((line, Err((format!("{} words", all.len()), format!("{} words", found.len())))))
+        };
+        if !going {
+            return Ok(());
+        }
+    }
 }
 
 fn objects(file: &Path, input: Box<dyn Read + '_>, wanted: &[&str], each: Each<'_>) -> Result<(), Error> {

@@ -9,5 +9,6 @@ mod histogram;
 mod html;
 pub mod metrics;
 pub mod page;
+pub mod raters;
 pub mod report;
 pub mod resources;

@@ -257,6 +257,8 @@ pub struct ListsSpec {
 pub struct LabelSpec {
     /// The grade of an item is the highest of those whose outcome it had; 0 without any.
     pub grades: Vec<GradeSpec>,
+    /// `raters`: the field of the decision's event that names who judged; rows of one item by several are merged.
+    pub raters: Option<usize>,
     /// `against`: what should not follow; told beside the metrics.
     pub against: Vec<(Spanned<String>, OutcomeSpec)>,
 }

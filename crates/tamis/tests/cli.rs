@@ -1,7 +1,12 @@
 //! The program as its users meet it, on a small market of two tastes.
 
 #[path = "cli/first_system.rs"]
+#[expect(clippy::unwrap_used, reason = "what is missing ends the test")]
 mod first_system;
+
+#[path = "cli/judged.rs"]
+#[expect(clippy::unwrap_used, reason = "what is missing ends the test")]
+mod judged;
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,11 +1,12 @@
 //! Decisions of the past: what was shown or chosen, and what followed.
 
 use crate::data::Data;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tamis_features::State;
 use tamis_features::plan::{Moment, Reader};
 use tamis_features::state::{Buffers, fold};
 use tamis_funnel::{Plan, Request};
+use tamis_observe::raters::{Agreement, Rating, agreement, dawid_skene};
 use tamis_spec::MISSING;
 use tamis_spec::actors::Field;
 use tamis_spec::events::EventRows;
@@ -42,6 +43,8 @@ pub struct Decisions {
     pub lists: bool,
     /// What was found while they were made.
     pub counts: Counts,
+    /// How far those agree who judged, where the label names raters.
+    pub agreement: Option<Agreement>,
 }
 
 /// What was found while decisions were made.
@@ -162,10 +165,11 @@ fn listed(plan: &Plan, data: &Data) -> Decisions {
             lists.push((row, user, Vec::new()));
             lists.len() - 1
         });
+        let is_judged = plan.system.label.raters.is_some();
         let position = spec.position.map_or(f32::NAN, |f| number(&columns.fields[f], row));
         let list = &mut lists[place].2;
         if list.iter().any(|(known, _)| *known == item) {
-            out.counts.repeated += 1;
+            out.counts.repeated += u64::from(!is_judged);
         } else {
             list.push((item, position));
         }
@@ -264,6 +268,7 @@ fn grade(plan: &Plan, data: &Data, out: &mut Decisions) {
     }
     let mut against = vec![vec![false; out.items.len()]; label.against.len()];
     let places = Places::new(plan, data, out);
+    let merged = label.raters.map(|raters| merged(plan, data, &places, raters));
     let specs = label.grades.iter().map(|g| (g.grade, &g.outcome)).chain(label.against.iter().map(|(_, o)| (0.0, o)));
     let (mut counts, mut unattributed, mut late) = (Vec::new(), Vec::new(), Vec::new());
     for (o, (grade, spec)) in specs.enumerate() {
@@ -284,8 +289,42 @@ fn grade(plan: &Plan, data: &Data, out: &mut Decisions) {
         unattributed.push(lost);
         late.push(met);
     }
+    if let Some((merged, agreement)) = merged {
+        grades = merged;
+        out.agreement = Some(agreement);
+    }
     (out.grades, out.against) = (grades, against);
     (out.counts.outcomes, out.counts.unattributed, out.counts.late) = (counts, unattributed, late);
+}
+
+/// What several raters say of every item together, the likeliest grade; and how far they agree.
+fn merged(plan: &Plan, data: &Data, places: &Places<'_>, raters: usize) -> (Vec<f32>, Agreement) {
+    let system = &plan.system;
+    let base = system.base(system.decision.event);
+    let names = &data.events.kinds[base].fields[raters];
+    let (mut values, mut known): (Vec<f32>, HashMap<u64, u32>) = (Vec::new(), HashMap::new());
+    let mut said: Vec<(u32, u32, f32)> = Vec::new();
+    for (row, grade) in plan.features.happened(0, base, &data.actors, &data.events) {
+        let Some(place) = places.by_row.get(&row) else { continue };
+        let n = known.len() as u32;
+        let rater = *known.entry(list_id(names, row)).or_insert(n);
+        said.push((*place, rater, grade));
+        values.push(grade);
+    }
+    values.sort_unstable_by(f32::total_cmp);
+    values.dedup();
+    let class = |grade: f32| values.partition_point(|v| v.total_cmp(&grade).is_lt()) as u32;
+    let ratings: Vec<Rating> =
+        said.into_iter().map(|(item, rater, grade)| Rating { item, rater, class: class(grade) }).collect();
+    let chances = dawid_skene(&ratings, places.out.items.len(), values.len().max(1));
+    let judged: HashSet<u32> = ratings.iter().map(|r| r.item).collect();
+    // What nobody judged is not good; of equally likely grades the lower counts.
+    let likeliest = |(item, row): (usize, &[f64])| {
+        let best = (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best });
+        if judged.contains(&(item as u32)) { values[best] } else { 0.0 }
+    };
+    let grades = chances.chunks_exact(values.len().max(1)).enumerate().map(likeliest).collect();
+    (grades, agreement(&ratings, values.len().max(1)))
 }
 
 /// For every occurrence of an outcome: the item it is attributed to, how much it was, and whether the user had been shown it. By its own row where it is the decision's

@@ -198,6 +198,16 @@ impl Reader<'_> {
                 out.against.extend(outcome.map(|o| (name, o)));
             }
         }
+        let of = logged(events, decision.event);
+        out.raters = top.table("label").and_then(|t| self.field(t, "raters", &of));
+        let merged =
+            matches!(&out.grades[..], [one] if one.outcome.amount.is_some() && one.outcome.within_ms.is_none());
+        if let (Some(span), false) =
+            (top.table("label").and_then(|t| t.span("raters")), merged && decision.lists.is_some())
+        {
+            let help = format!("write value = \"{}.GRADE\" and no `case`", of.name);
+            self.walk.refuse(span, "`raters` merges grades that stand in the rows of lists", help);
+        }
         let says = |key: &str| table.is_some_and(|t| super::walk::holds(t, LABEL, key));
         if decision.lists.is_some() && !says("value") && !says("case") {
             let help = "say what makes an item a good one: value = \"click within 30m\"";

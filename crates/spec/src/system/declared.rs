@@ -166,8 +166,7 @@ impl Reader<'_> {
             let file = self.file(&params);
             let time = params.table("time").and_then(moment);
             if file.is_some() && !holds(table, EVENT, "time") {
-                let message = format!("{} has a `from` and needs `time`", place.title);
-                self.walk.refuse(place.span.clone(), message, "name the column of its moment");
+                self.timeless.push((name.value.clone(), place.span.clone()));
             }
             let roles = self.roles(table);
             if roles.len() < entries(table, "actors").len().max(1) {

@@ -61,8 +61,11 @@ const SQL: Param = optional(
     ParamType::Text,
     "A query; `from` is then a SQLite file, `postgres://...`, or `$NAME` for an address in the environment. What changes in a server is not noticed: delete the log to read it again.",
 );
-const DELIMITER: Param =
-    optional("delimiter", ParamType::Text, "One character; by default a tab in a `.tsv` file, else a comma.");
+const DELIMITER: Param = optional(
+    "delimiter",
+    ParamType::Text,
+    "One character; by default a tab in a `.tsv` or `.txt` file, in a `.qrels` file a blank, which stands for any white space, else a comma.",
+);
 const BAD_ROWS: Param = optional(
     "bad_rows",
     ParamType::Share,
@@ -114,7 +117,11 @@ pub(super) const ACTOR: &[Param] = &[
 /// Keys of `[events.NAME]`.
 pub(super) const EVENT: &[Param] = &[
     FROM,
-    optional("time", ParamType::Short("column", TIME), "The column of its moment, or a table; required with `from`."),
+    optional(
+        "time",
+        ParamType::Short("column", TIME),
+        "The column of its moment, or a table; required with `from`, but for judgements, which are decisions without a moment.",
+    ),
     optional(
         "actors",
         ParamType::Entries(&ParamType::Short("column", ROLE)),
@@ -204,6 +211,11 @@ pub(super) const LABEL: &[Param] = &[
         "case",
         ParamType::Entries(&ParamType::Table(CASE)),
         "Grades: `liked = { when = \"like within 1d\", grade = 2 }`. An item has the highest whose outcome it had.",
+    ),
+    optional(
+        "raters",
+        ParamType::Text,
+        "The field of the decision's event that names who judged: what several say of one item is merged by how far each can be trusted (Dawid and Skene 1979).",
     ),
     optional(
         "against",

@@ -55,7 +55,7 @@ pub fn read(text: &str, vocabulary: &Vocabulary) -> (Option<System>, Vec<Diagnos
     let root = document.as_table();
     let walk =
         Walk { source: text, actors: names_of(root, "actors"), events: names_of(root, "events"), wrong: Vec::new() };
-    let mut reader = Reader { walk, root, lost: Vec::new() };
+    let mut reader = Reader { walk, root, lost: Vec::new(), timeless: Vec::new() };
     let system = reader.system(vocabulary);
     let mut wrong = reader.walk.wrong;
     wrong.sort_by_key(|d| d.span.start);
@@ -81,6 +81,8 @@ pub(super) struct Reader<'a> {
     pub(super) root: &'a Table,
     /// Names that are declared and could not be read: whoever refers to them is not to blame.
     pub(super) lost: Vec<String>,
+    /// Events with a file and without a moment, and where they stand.
+    pub(super) timeless: Vec<(String, Span)>,
 }
 
 impl Reader<'_> {
@@ -101,6 +103,7 @@ impl Reader<'_> {
         let decision = self.decision(&top, &actors, &events);
         let label = self.label(&top, decision.as_ref(), &events);
         let split = self.split(&top, decision.as_ref(), &events, !parts.learned.is_empty());
+        self.moments(&events, decision.as_ref(), &split);
         let features = self.features(&parts);
         Some(System {
             name,
@@ -127,6 +130,20 @@ impl Reader<'_> {
             if let Some(item) = self.root.get(key) {
                 let span = key_span(self.root, key, item);
                 self.walk.refuse(span, format!("`[{key}]` is not available in this version"), "leave it out");
+            }
+        }
+    }
+
+    /// Only judgements have no moment: lists that are split in another way than by time.
+    fn moments(&mut self, events: &[super::EventSpec], decision: Option<&super::DecisionSpec>, split: &super::Split) {
+        for (name, span) in std::mem::take(&mut self.timeless) {
+            let judged = decision.is_some_and(|d| d.lists.is_some() && events[d.event].name.value == name);
+            if !judged {
+                let message = format!("[events.{name}] has a `from` and needs `time`");
+                self.walk.refuse(span, message, "name the column of its moment");
+            } else if split.by == super::SplitBy::Time {
+                let message = format!("[events.{name}] has no `time`, and the split is by time");
+                self.walk.refuse(span, message, "name the column of its moment, or split for example by = \"random\"");
             }
         }
     }

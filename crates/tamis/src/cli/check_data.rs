@@ -29,6 +29,9 @@ struct Found {
     /// Rows that repeat an item of their list.
     repeated: u64,
     outcomes: Vec<OutcomeFound>,
+    /// How far those agree who judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<tamis_observe::raters::Agreement>,
     /// Why there are no positives; none when there are some.
     why: Option<String>,
 }
@@ -93,6 +96,7 @@ fn found(plan: &Plan, decisions: &Decisions, windows: [u64; 3]) -> Found {
         incomplete: counts.incomplete,
         repeated: counts.repeated,
         outcomes: named.enumerate().map(outcome).collect(),
+        agreement: decisions.agreement.clone(),
         why: None,
     };
     found.why = (found.positives == 0).then(|| why(plan, &found));
@@ -154,6 +158,16 @@ fn text(found: &Found, lists: bool) -> String {
             "{sort:<9}{:<16}{:>10} times, {} follow none ({} of an item shown before)  {}",
             o.name, o.happened, o.unattributed, o.shown_before, o.outcome
         );
+    }
+    if let Some(a) = &found.agreement {
+        let kappa =
+            |k: Option<f64>| k.map_or("cannot be told: no two judged the same".to_string(), |k| format!("{k:.3}"));
+        let _ = writeln!(
+            out,
+            "raters    {} gave {} grades, {} items by more than one",
+            a.raters, a.ratings, a.shared_items
+        );
+        let _ = writeln!(out, "agreement Cohen's kappa {}, Fleiss' kappa {}", kappa(a.cohen), kappa(a.fleiss));
     }
     if found.incomplete + found.repeated > 0 {
         let _ = writeln!(
