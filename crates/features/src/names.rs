@@ -153,6 +153,10 @@ impl<'s> Cx<'s> {
             let what = format!("field of the event `{}`", system.events[system.decision.event].name.value);
             return Err(Diagnostic::unknown(first.1.clone(), &what, &first.0, known));
         };
+        if system.label_fields().contains(&field) {
+            let message = format!("`{}` says what turned out: a feature cannot read its own label", first.0);
+            return Err(Diagnostic::new(first.1.clone(), message).help("past outcomes are read by aggregates"));
+        }
         if !system.decision.request.contains(&field) {
             let message = format!("was `{}` known when it was asked for?", first.0);
             return Err(Diagnostic::new(first.1.clone(), message)

@@ -23,7 +23,7 @@ fn system(features: &str) -> System {
 name = "films"
 task = "rank"
 [actors.user]
-fields = {{ about = "text", age = "number", gender = "category", favourite = "category", home = "place" }}
+fields = {{ about = "text", mentor = "user", age = "number", gender = "category", favourite = "category", home = "place" }}
 [actors.movie]
 fields = {{ title = "text", director = "category", genres = "tags", year = "number", released = "time", cinema = "place" }}
 [events.rating]

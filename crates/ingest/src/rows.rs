@@ -74,12 +74,9 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
         _ => Box::new(opened),
     };
     match format {
+        "qrels" if layout.delimiter.is_none() => words(file, input, layout.columns, wanted, each),
         "csv" | "tsv" | "txt" | "qrels" => {
-            let default = match format {
-                "csv" => ',',
-                "qrels" => ' ',
-                _ => '\t',
-            };
+            let default = if format == "csv" { ',' } else { '\t' };
             let layout = Layout { delimiter: Some(layout.delimiter.unwrap_or(default)), ..*layout };
             lines(file, input, &layout, wanted, each)
         }
@@ -124,9 +121,6 @@ fn lines(
 ) -> Result<(), Error> {
     let delimiter = layout.delimiter.and_then(|d| u8::try_from(d).ok());
     let delimiter = delimiter.ok_or_else(|| unreadable(file, &"a delimiter is one ASCII character"))?;
-    if delimiter == b' ' {
-        return words(file, input, layout.columns, wanted, each);
-    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .quoting(delimiter != b'\t')

@@ -291,3 +291,27 @@ fn rows_of_actors_that_say_from_when_they_hold_stand_among_the_events() {
         [(0, 50 * s), (0, 50 * s), (2, 50 * s), (3, 100 * s), (2, 120 * s), (2, 150 * s), (3, 150 * s), (3, 200 * s)];
     assert_eq!(order, expected);
 }
+
+#[test]
+fn places_outside_the_globe_are_bad_rows_and_events_of_any_order_are_put_in_theirs() {
+    let views = b"at,user,item,stars,word,spot\n31536000,1,a,1,x,\"52.5,13.4\"\n1,1,b,1,x,\"-90,180\"\n3,1,c,1,x,\"91,0\"\n4,1,d,1,x,\"0,-181\"\n2,1,e,1,x,\n6,1,f,2,x,\"1,2\"\n";
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("v.csv", views)]);
+    let sought = Sought { folder: folder.path().to_path_buf(), data: None };
+    let mut with_places = system("v.csv", "");
+    let tamis_spec::system::Origin::Declared { fields, .. } = &mut with_places.events[0].origin else { panic!() };
+    let mut spot = fields[0].clone();
+    (spot.name.value, spot.column, spot.ty) = ("spot".into(), "spot".into(), tamis_spec::system::Type::Place);
+    fields.push(spot);
+    let mut import = import(&with_places, &sought, NOW, &mut |_, _| {}).expect("a third may be bad");
+    let found = import.files.last().unwrap().clone();
+    assert_eq!((found.rows, found.bad), (6, 2));
+    assert!(found.examples[0].to_string().contains("expected a latitude and a longitude"), "{:?}", found.examples);
+    let mut order = Vec::new();
+    import
+        .batches(|batch| {
+            order.extend(batch.rows[2].keys[1].iter().map(str::to_owned));
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+    assert_eq!(order, ["b", "e", "f", "a"], "a year between them");
+}

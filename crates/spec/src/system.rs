@@ -444,6 +444,32 @@ impl System {
         if self.decision.lists.is_some() { labelled.unwrap_or(self.decision.event) } else { self.decision.event }
     }
 
+    /// Fields of the decision's event that say what turned out: those that an outcome in its own rows reads.
+    pub fn label_fields(&self) -> Vec<usize> {
+        let fields = self.event_fields(self.decision.event);
+        let own = self.base(self.decision.event);
+        let mut out = Vec::new();
+        let mut collect = |e: &Expr| {
+            e.walk(&mut |e| {
+                if let crate::expr::Node::Path(names) = &e.node {
+                    let named = |f: &FieldSpec| names.iter().any(|(name, _)| *name == f.name.value);
+                    out.extend(fields.iter().position(named));
+                }
+            });
+        };
+        let label = &self.label;
+        for outcome in label.grades.iter().map(|g| &g.outcome).chain(label.against.iter().map(|(_, o)| o)) {
+            if self.base(outcome.event) != own {
+                continue;
+            }
+            outcome.condition.iter().chain(&outcome.amount).for_each(&mut collect);
+            if let Origin::Derived { condition, .. } = &self.events[outcome.event].origin {
+                collect(condition);
+            }
+        }
+        out
+    }
+
     /// The role of an event that the decision's `for` plays, as an index into its roles: the one of that name, else the first of that
     /// actor when `item` is another actor.
     pub fn user_role(&self, event: usize) -> Option<usize> {

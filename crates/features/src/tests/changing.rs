@@ -132,3 +132,47 @@ fn a_field_is_what_was_known_before_the_moment_and_an_event_reads_what_came_with
     );
     check("cosine(recent(rating.movie.genres, by = user), movie.genres)", &[(6, [1.0, 0.0])]);
 }
+
+#[test]
+fn actors_may_refer_to_each_other_in_a_circle() {
+    let system = system("x = 'user.mentor.mentor.mentor.age'");
+    let (plan, wrong) = plan(&system, FUNCTIONS, &[]);
+    assert_eq!(wrong, []);
+    let schema = schema_of(&system);
+    let mut batch = schema.batch();
+    for (key, mentor, age) in [("ann", "bob", 30.0), ("bob", "ann", 40.0), ("eve", "eve", 50.0)] {
+        batch.order.push(0);
+        let rows = &mut batch.rows[0];
+        rows.time.push(0);
+        rows.known.push(0);
+        rows.keys[0].push(key);
+        for (column, (name, _)) in rows.fields.iter_mut().zip(&schema.records[0].fields) {
+            match (column, name.as_str()) {
+                (Column::Numbers(c), "age") => c.push(age),
+                (Column::Texts(c), "mentor") => c.push(mentor),
+                (other, _) => other.push_missing(),
+            }
+        }
+    }
+    let (mut actors, mut events) = (Actors::new(&system), Events::new(&system));
+    actors.apply(&schema, &batch, &mut events);
+    for (user, expected) in [("ann", 40.0), ("bob", 30.0), ("eve", 50.0)] {
+        let moment = Moment {
+            now: 10,
+            user: actors.tables[0].keys.find(user),
+            items: &[0],
+            actors: &actors,
+            state: &State::new(&plan.cells),
+            source_scores: None,
+            source_ranks: None,
+            stage_scores: &[],
+            user_vectors: &[],
+            item_vectors: &[],
+            encoders: &[],
+            request: None,
+        };
+        let mut rows = Matrix::default();
+        plan.rows(&[0], &moment, &mut Reader::default(), &mut rows);
+        assert_eq!(rows.values, [expected], "{user}");
+    }
+}

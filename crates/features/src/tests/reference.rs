@@ -255,6 +255,10 @@ pub(super) const FEATURES: &[(&str, Definition)] = &[
     ("similar(recent(liked.movie, by = user, last = 3), movie.genres, take = \"best\")", |a| {
         a.likenesses().into_iter().reduce(f32::max).unwrap_or(f32::NAN)
     }),
+    // A window that is longer than the log has all of it.
+    ("count(rating, by = movie, within = 9000d)", |a| a.n(RATING, Movie)),
+    // Nobody has a mentor, whose mentor would be somebody.
+    ("missing(user.mentor.mentor.mentor.age)", |_| 1.0),
     ("length(neighbours(rating.user, by = movie))", |a| {
         set_of(a.past(RATING, Movie).iter().map(|e| e.user)).len() as f32
     }),

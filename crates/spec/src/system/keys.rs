@@ -64,7 +64,7 @@ const SQL: Param = optional(
 const DELIMITER: Param = optional(
     "delimiter",
     ParamType::Text,
-    "One character; by default a tab in a `.tsv` or `.txt` file, in a `.qrels` file a blank, which stands for any white space, else a comma.",
+    "One character; by default a tab in a `.tsv` or `.txt` file, any white space in a `.qrels` file, else a comma.",
 );
 const BAD_ROWS: Param = optional(
     "bad_rows",

@@ -331,3 +331,20 @@ fn what_is_asked_through_the_api_is_read_as_what_was_logged() {
     }
     assert!(n > 80, "readers of one topic were met before: {n}");
 }
+
+#[test]
+fn a_feature_that_reads_its_own_label_is_refused() {
+    let check = |label: &str, feature: &str, told: Option<&str>| {
+        let file = FILE.replace("LABEL", label).replace("[features]", &format!("[features]\nx = \"{feature}\""));
+        let (_, wrong) = plan::plan(&file, Registries::default());
+        assert_eq!(wrong.first().map(|d| d.message.as_str()), told, "{label}: {feature}");
+    };
+    let own = Some("`shown` says what turned out: a feature cannot read its own label");
+    check("[label]\nvalue = \"impression where shown\"", "request.shown", own);
+    check("[label]\nvalue = \"opened\"", "request.shown", own);
+    check("[label]\nvalue = \"click within 1h\"\n[label.against]\nbad = \"opened\"", "request.shown", own);
+    check("[label]\nvalue = \"opened\"", "request.place", None);
+    check("[label]\nvalue = \"click within 1h\"", "request.shown", None);
+    // What happened before, to whomever, may be known.
+    check("[label]\nvalue = \"opened\"", "count(opened, by = (user, post))", None);
+}
