@@ -123,6 +123,7 @@ fn matrix(plan: &FeaturePlan, actors: &Actors, state: &State, n_items: u32) {
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: None,
         };
         let from = Instant::now();

@@ -46,6 +46,8 @@ pub struct At<'a> {
     pub item_vectors: &'a [&'a Vectors],
     /// What makes vectors of texts, by `[learned]` index.
     pub encoders: &'a [Option<&'a dyn Encode>],
+    /// Places in the list that was shown, from 1, by item; empty when it is not known yet.
+    pub positions: &'a [(u32, f32)],
     /// Buffers for values in between.
     pub scratch: &'a Scratch,
 }

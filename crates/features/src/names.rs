@@ -113,6 +113,11 @@ impl<'s> Cx<'s> {
         let (user, item) = (self.system.decision.user, self.system.decision.item);
         match first.0.as_str() {
             "now" if rest.is_empty() => Ok(Node { ty: Ty::Time, per: Per::Decision, eval: Eval::Times(Box::new(Now)) }),
+            "position" if rest.is_empty() => match system_lists(self.system) {
+                true => Ok(Node::number(Per::Candidate, Position)),
+                false => Err(Diagnostic::new(span.clone(), "no positions were logged")
+                    .help("it reads the field behind [decision] position, of lists that were shown")),
+            },
             "score" | "rank" => self.part_path(names, span),
             "request" => self.request_path(names, span),
             name if name == self.system.decision.user_name => {
@@ -133,7 +138,7 @@ impl<'s> Cx<'s> {
             }
             name => {
                 let actors = [self.system.decision.user_name.as_str(), self.system.decision.item_name.as_str()];
-                let known = actors.into_iter().chain(["now", "request", "score", "rank"]);
+                let known = actors.into_iter().chain(["now", "position", "request", "score", "rank"]);
                 let known: Vec<&str> = known.chain(self.system.events.iter().map(|e| e.name.value.as_str())).collect();
                 Err(Diagnostic::unknown(first.1.clone(), "name", name, known))
             }
@@ -333,6 +338,23 @@ impl Ids for Root {
     }
     fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
         Some(at.slots[self.0])
+    }
+}
+
+/// Whether lists were logged with positions.
+fn system_lists(system: &System) -> bool {
+    system.decision.lists.is_some_and(|lists| lists.position.is_some())
+}
+
+/// Where a candidate stood in the list that a model learns from; 1 when a list is made, so that all are asked for as if they were on top.
+struct Position;
+impl Numbers for Position {
+    fn numbers(&self, at: &At<'_>, out: &mut [f32]) {
+        let place =
+            |item: u32| at.positions.binary_search_by_key(&item, |(i, _)| *i).map(|found| at.positions[found].1);
+        for (row, o) in out.iter_mut().enumerate() {
+            *o = if at.positions.is_empty() { 1.0 } else { place(at.slots[ITEM].get(row)).unwrap_or(f32::NAN) };
+        }
     }
 }
 

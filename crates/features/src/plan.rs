@@ -236,6 +236,8 @@ pub struct Moment<'a> {
     pub item_vectors: &'a [&'a Vectors],
     /// What makes vectors of texts, by `[learned]` index.
     pub encoders: &'a [Option<&'a dyn Encode>],
+    /// Places in the list that was shown, from 1, ascending by item: while a model learns from it. Empty when a list is made.
+    pub positions: &'a [(u32, f32)],
     /// What was asked: rows of the decision's own event, and which of them.
     pub request: Option<(&'a EventRows, usize)>,
 }
@@ -431,6 +433,7 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         user_vectors: moment.user_vectors,
         item_vectors: moment.item_vectors,
         encoders: moment.encoders,
+        positions: moment.positions,
         scratch,
     }
 }

@@ -214,6 +214,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: None,
         };
         let mut rows = Matrix::default();

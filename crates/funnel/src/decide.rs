@@ -23,6 +23,8 @@ pub struct Request<'a> {
     pub limit: usize,
     /// The items to order, instead of those that sources propose; dense indices.
     pub given: Option<&'a [u32]>,
+    /// Where the given items stood when they were shown, in their order: while a model learns from it.
+    pub positions: Option<&'a [f32]>,
     /// What was asked beside: rows of the decision's own event, and which of them.
     pub asked: Option<(&'a EventRows, usize)>,
     /// Nanoseconds after which no further source or stage is begun.
@@ -288,6 +290,9 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
     desk.rows.resize_with(scene.plan.stages.len(), Matrix::default);
     desk.row_items.resize_with(scene.plan.stages.len(), Vec::new);
     let item_vectors: Vec<_> = scene.fitted.learned.iter().map(|l| l.items()).collect();
+    let shown = request.given.unwrap_or_default().iter().zip(request.positions.unwrap_or_default());
+    let mut positions: Vec<(u32, f32)> = shown.map(|(item, place)| (*item, *place)).collect();
+    positions.sort_unstable_by_key(|(item, _)| *item);
     let encoders: Vec<_> = scene.fitted.learned.iter().map(|l| l.encoder()).collect();
     let user_vectors: Vec<&[f32]> = desk.vectors.iter().map(Vec::as_slice).collect();
     let by_stage: Vec<&[f32]> = desk.survivors.by_stage.iter().map(Vec::as_slice).collect();
@@ -303,6 +308,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
         user_vectors: &user_vectors,
         item_vectors: &item_vectors,
         encoders: &encoders,
+        positions: &positions,
         request: request.asked,
     };
     let which = &scene.plan.stages[stage];
@@ -400,6 +406,7 @@ fn bare<'a>(scene: &Scene<'a>, request: &Request<'a>, items: &'a [u32]) -> Momen
         user_vectors: &[],
         item_vectors: &[],
         encoders: &[],
+        positions: &[],
         request: request.asked,
     }
 }

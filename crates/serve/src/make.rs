@@ -53,7 +53,8 @@ impl Maker<'_> {
         let context = of.context.map(|rows| actors.asked(&self.schema.records[event], rows));
         let asked = context.as_ref().map(|rows| (rows, 0));
         let (now, limit, budget_ns) = (of.time, of.limit, of.budget_ns);
-        let request = Request { now, user, limit, given: given.as_deref(), asked, budget_ns };
+        let given = given.as_deref();
+        let request = Request { now, user, limit, given, positions: None, asked, budget_ns };
         Made { decided: decide::decide(&scene, &request, desk), user, unknown_items }
     }
 

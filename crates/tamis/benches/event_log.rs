@@ -249,6 +249,7 @@ fn moment<'a>(now: i64, user: u32, items: &'a [u32], actors: &'a Actors, state: 
         user_vectors: &[],
         item_vectors: &[],
         encoders: &[],
+        positions: &[],
         request: None,
     }
 }

@@ -73,6 +73,11 @@ impl Decisions {
         &self.grades[range(of)]
     }
 
+    /// Where its items stood, from 1; NaN where that was not logged.
+    pub fn positions(&self, of: &Decision) -> &[f32] {
+        &self.positions[range(of)]
+    }
+
     /// The decision as it was asked for: a list is ordered anew, an occurrence is sought in the whole catalogue.
     pub fn request<'a>(&'a self, plan: &Plan, data: &'a Data, of: &Decision) -> Request<'a> {
         let rows = &data.events.kinds[plan.system.base(plan.system.decision.event)];
@@ -81,6 +86,7 @@ impl Decisions {
             user: of.user,
             limit: usize::MAX,
             given: self.lists.then(|| self.items(of)),
+            positions: None,
             asked: Some((rows, of.row as usize)),
             budget_ns: u64::MAX,
         }
@@ -419,6 +425,7 @@ fn fulfilled(plan: &Plan, data: &Data, of: &Decisions, all: Vec<Decision>) -> Ve
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: Some((asked, d.row as usize)),
         };
         if plan.features.counts(&moment, &mut reader) {

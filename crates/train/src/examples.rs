@@ -4,7 +4,7 @@ use crate::data::Data;
 use crate::decisions::{Decision, Decisions};
 use crate::progress::Progress;
 use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
-use tamis_funnel::{Desk, Fitted, Past, Plan, Replay};
+use tamis_funnel::{Desk, Fitted, Past, Plan, Replay, Request};
 use tamis_spec::mix::{GOLDEN, mix};
 
 /// Labelled rows of one stage, those of one decision one after the other.
@@ -89,7 +89,7 @@ fn replay(of: &Collect<'_>, decisions: &[(usize, bool, Decision)], progress: &dy
         replay.until(decision.now, &mut past);
         let negatives = if *is_train { of.negatives } else { usize::MAX };
         let (index, is_train) = (*index, *is_train);
-        out.push(match rows_of(of, &past, decision, negatives, &mut desk) {
+        out.push(match rows_of(of, &past, decision, (negatives, is_train), &mut desk) {
             Some(Labelled { labels, weights }) => {
                 One { index, is_train, values: desk.rows[of.stage].values.clone(), labels, weights }
             }
@@ -110,11 +110,13 @@ pub(crate) fn rows_of(
     of: &Collect<'_>,
     past: &Past,
     decision: &Decision,
-    negatives: usize,
+    (negatives, is_train): (usize, bool),
     desk: &mut Desk,
 ) -> Option<Labelled> {
     let scene = Scene { plan: of.plan, fitted: of.fitted, actors: &of.data.actors, past, clock: &|| 0 };
-    let request = of.decisions.request(of.plan, of.data, decision);
+    // Only what is learned from stood somewhere: where it is judged, as in serving, nothing stands anywhere yet.
+    let positions = (is_train && of.decisions.lists).then(|| of.decisions.positions(decision));
+    let request = Request { positions, ..of.decisions.request(of.plan, of.data, decision) };
     let mut decided = Decided::default();
     retrieve(&scene, &request, desk, 0, &mut decided);
     desk.restart();

@@ -111,7 +111,7 @@ fn walk(
     let (mut desk, mut out) = (Desk::default(), Exported::default());
     for (window, decision) in marked {
         replay.until(decision.now, &mut past);
-        if let Some(labelled) = rows_of(of, &past, decision, negatives, &mut desk) {
+        if let Some(labelled) = rows_of(of, &past, decision, (negatives, *window == TRAIN), &mut desk) {
             let items = &desk.row_items[of.stage];
             let number = of.decisions.all.partition_point(|d| d.start < decision.start) as i64;
             let n = items.len();

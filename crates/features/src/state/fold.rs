@@ -105,6 +105,7 @@ pub(crate) fn at_events<'a>(
         user_vectors: &[],
         item_vectors: &[],
         encoders: &[],
+        positions: &[],
         scratch,
     }
 }

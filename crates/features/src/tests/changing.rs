@@ -98,6 +98,7 @@ fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: None,
         };
         let mut rows = Matrix::default();
@@ -169,6 +170,7 @@ fn actors_may_refer_to_each_other_in_a_circle() {
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: None,
         };
         let mut rows = Matrix::default();

@@ -130,6 +130,7 @@ fn replayed(system: &System, plan: &FeaturePlan, world: &World, asked: &[(i64, u
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[],
+            positions: &[],
             request: None,
         };
         let mut rows = Matrix::default();

@@ -70,6 +70,7 @@ fn values(expression: &str, log: &[Told], asked: &[i64]) -> Vec<Vec<f32>> {
             user_vectors: &[],
             item_vectors: &[],
             encoders: &[Some(&Letters)],
+            positions: &[],
             request: None,
         };
         let mut rows = Matrix::default();

@@ -180,7 +180,11 @@ pub(super) const DECISION: &[Param] = &[
         ParamType::Text,
         "With `from`: the field with the list's id; by default rows of one moment and one `for` make a list.",
     ),
-    optional("position", ParamType::Text, "With `from`: the field with the place in the list."),
+    optional(
+        "position",
+        ParamType::Text,
+        "With `from`: the field with the place in the list; features read it as `position` while a model learns, and as 1 when it is asked.",
+    ),
     optional(
         "request",
         ParamType::Texts,

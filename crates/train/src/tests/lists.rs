@@ -348,3 +348,42 @@ fn a_feature_that_reads_its_own_label_is_refused() {
     // What happened before, to whomever, may be known.
     check("[label]\nvalue = \"opened\"", "count(opened, by = (user, post))", None);
 }
+
+#[test]
+fn a_model_learns_where_an_item_stood_and_is_asked_as_if_all_stood_on_top() {
+    let file =
+        FILE.replace("LABEL", "[label]\nvalue = \"opened\"").replace("[features]", "[features]\nstood = \"position\"");
+    let (plan, wrong) = plan::plan(&file, Registries::default());
+    assert_eq!(wrong, []);
+    let plan = plan.expect("it has no mistakes");
+    let row = |second, list, post, place, shown| ("impression", second, "ann", post, vec![list, place, shown]);
+    let rows = [
+        row(1, "x", "c", "1", "0"),
+        row(1, "x", "a", "2", "1"),
+        row(1, "x", "b", "3", "0"),
+        row(2, "y", "b", "1", "1"),
+        row(2, "y", "a", "2", "0"),
+    ];
+    let rows: Vec<Row<'_>> = rows.iter().map(|(e, s, u, p, f)| (*e, *s, *u, *p, f.as_slice())).collect();
+    let data = data(&plan, &rows);
+    let decisions = decisions(&plan, &data);
+    let fitted = Fitted::open(&plan, &FittedBytes::default()).expect("there is nothing to open");
+    let of = crate::examples::Collect {
+        plan: &plan,
+        data: &data,
+        decisions: &decisions,
+        fitted: &fitted,
+        stage: 0,
+        negatives: 100,
+        n_threads: 1,
+    };
+    let (learned, judged) = crate::examples::collect(&of, &decisions.all[..1], &decisions.all[1..], &Silent);
+    let stood = |rows: &crate::examples::Rows| rows.values.iter().step_by(3).copied().collect::<Vec<f32>>();
+    // Items come in the order in which they became known: c, a, b.
+    assert_eq!((stood(&learned), stood(&judged)), (vec![1.0, 2.0, 3.0], vec![1.0, 1.0]));
+    let told = |from: &str, to: &str| {
+        let (_, wrong) = plan::plan(&file.replace(from, to), Registries::default());
+        wrong.first().map(|d| d.message.clone())
+    };
+    assert_eq!(told("position = \"place\"\n", "").as_deref(), Some("no positions were logged"));
+}
