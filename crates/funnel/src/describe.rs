@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use tamis_features::Per;
 use tamis_features::state::{WINDOW_EVENT_BYTES, is_set};
-use tamis_spec::system::{Origin, Type};
+use tamis_spec::system::{Origin, SplitBy, System, Type};
 use tamis_spec::time::format_duration;
 
 /// How many actors there are, for estimates; those of the log when there is one.
@@ -54,7 +54,22 @@ pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
     // Who met what, for events of which the first alone counts.
     let firsts = plan.features.cells.events.iter().flat_map(|e| &e.filters).filter(|f| !f.first.is_empty()).count();
     let cells = cells + firsts as f64 * MET_BYTES * sizes.events;
-    total + cells + 48.0 * (sizes.users + sizes.items)
+    let texts: f64 = (0..plan.features.cells.corpora.len()).map(|c| texts(plan, c, sizes) * text_bytes()).sum();
+    total + cells + texts + 48.0 * (sizes.users + sizes.items)
+}
+
+/// Different terms of a text, about: of an abstract.
+const TERMS: f64 = 60.0;
+
+/// How many texts a corpus has.
+fn texts(plan: &Plan, corpus: usize, sizes: &Sizes) -> f64 {
+    let is_user = plan.features.cells.corpora[corpus].actor == plan.system.decision.user;
+    if is_user { sizes.users } else { sizes.items }
+}
+
+/// Resident bytes of a text whose terms are counted.
+fn text_bytes() -> f64 {
+    tamis_features::texts::Corpus::bytes(1.0, TERMS)
 }
 
 /// How many keys a cell has, and the resident bytes of each.
@@ -92,14 +107,14 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
     let name = |actor: usize| s.actors[actor].name.value.as_str();
     let _ = writeln!(out, "{}: ranks {} for each {}\n", s.name.value, s.decision.item_name, s.decision.user_name);
     for a in &s.actors {
-        let from = a.file.as_ref().map_or("events alone", |f| f.path.value.as_str());
+        let from = a.file.as_ref().map_or("events alone".to_string(), |f| f.shown());
         let _ = writeln!(out, "actor    {:<16} from {from}: {}", a.name.value, fields(&a.fields));
     }
     for e in &s.events {
         let _ = match &e.origin {
             Origin::Declared { file, roles, fields: f, .. } => {
                 let roles: Vec<&str> = roles.iter().map(|r| r.role.value.as_str()).collect();
-                let from = file.as_ref().map_or("the API alone", |f| f.path.value.as_str());
+                let from = file.as_ref().map_or("the API alone".to_string(), |f| f.shown());
                 writeln!(out, "event    {:<16} from {from}: {}; {}", e.name.value, roles.join(", "), fields(f))
             }
             Origin::Derived { condition, .. } => {
@@ -116,16 +131,7 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
     );
     funnel_text(plan, &mut out);
     features_text(plan, sizes, &mut out);
-    let split = &s.split;
-    let share = |v: f64| format!("{:.0} %", v * 100.0);
-    let _ = writeln!(
-        out,
-        "split    by time: sources {}, train {}, validate {}, test {}",
-        share(split.sources),
-        share(split.train),
-        share(split.validate),
-        share(split.test)
-    );
+    let _ = writeln!(out, "split    {}", split_text(s));
     let how = if sizes.counted { "as last trained on" } else { "assumed; training counts them" };
     let _ = writeln!(
         out,
@@ -142,6 +148,36 @@ pub fn text(plan: &Plan, sizes: &Sizes) -> String {
         let _ = writeln!(out, "latency  {} at most; no source or stage begins after it", format_duration(ms));
     }
     out
+}
+
+/// How decisions are divided among the windows.
+fn split_text(s: &System) -> String {
+    let split = &s.split;
+    let field = |f: usize| &s.event_fields(s.decision.event)[f].name.value;
+    let by = match &split.by {
+        SplitBy::Time => "by time".to_string(),
+        SplitBy::Random => "by chance".to_string(),
+        SplitBy::User => format!("by {}", s.decision.user_name),
+        SplitBy::Item => format!("by {}", s.decision.item_name),
+        SplitBy::Field(f) => format!("by {}", field(*f)),
+        SplitBy::Column(f) => format!("as the column {} says", field(*f)),
+        SplitBy::File(file) => format!("as {file} says"),
+    };
+    let share = |v: f64| format!("{:.0} %", v * 100.0);
+    match (split.folds, split.spans_ms, &split.by) {
+        (Some((n, k)), _, _) => format!("{by}: {n} folds, {k} is tested"),
+        (_, Some([train, validate, test]), _) => {
+            let [train, validate, test] = [train, validate, test].map(format_duration);
+            format!("{by}: train {train}, validate {validate}, test {test}, back from the end")
+        }
+        (_, _, SplitBy::Column(_) | SplitBy::File(_)) => by,
+        _ => {
+            let sources =
+                if split.by == SplitBy::Time { format!("sources {}, ", share(split.sources)) } else { String::new() };
+            let [train, validate, test] = [split.train, split.validate, split.test].map(share);
+            format!("{by}: {sources}train {train}, validate {validate}, test {test}")
+        }
+    }
 }
 
 fn fields(fields: &[tamis_spec::system::FieldSpec]) -> String {
@@ -194,6 +230,10 @@ fn features_text(plan: &Plan, sizes: &Sizes, out: &mut String) {
     for (i, c) in plan.features.cells.specs.iter().enumerate() {
         let (keys, bytes) = cell_bytes(plan, i, sizes);
         let _ = writeln!(out, "cell     {:>7} B for each of {keys:<9.0} {}", bytes.ceil(), c.about);
+    }
+    for (i, c) in plan.features.cells.corpora.iter().enumerate() {
+        let (bytes, n) = (text_bytes(), texts(plan, i, sizes));
+        let _ = writeln!(out, "texts    {bytes:>7} B for each of {n:<9.0} terms of {}, at {TERMS} each", c.about);
     }
     out.push('\n');
 }

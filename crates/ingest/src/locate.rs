@@ -61,9 +61,8 @@ pub fn locate(spec: &FileSpec, sought: &Sought) -> Result<Vec<Place>, Error> {
             Err(_) => Err(Error::Read { file: shown, reason: format!("the environment has no variable {name}") }),
         };
     }
-    if let Some((scheme, rest)) = written.split_once("://") {
-        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        let shown = PathBuf::from(format!("{scheme}://{host}"));
+    if let Some((scheme, _)) = written.split_once("://") {
+        let shown = PathBuf::from(spec.shown());
         return match (scheme, &spec.sql) {
             ("postgres" | "postgresql", Some(_)) => Ok(vec![Place::Postgres { url: written.clone(), shown }]),
             ("postgres" | "postgresql", None) => Err(Error::NoSql { file: shown }),

@@ -110,6 +110,16 @@ pub struct FileSpec {
     pub each: Option<EntriesSpec>,
 }
 
+impl FileSpec {
+    /// `from` as it may be shown: an address of a server without its password.
+    pub fn shown(&self) -> String {
+        match self.path.value.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
+            None => self.path.value.clone(),
+        }
+    }
+}
+
 /// `each`: a column that holds a list, and what its entries are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntriesSpec {
