@@ -98,7 +98,8 @@ impl<'c> Aggregate<'c> {
         };
         let value = cx.value(self.event, value)?;
         let (space, key) = (self.space, self.key);
-        Ok(cx.cells.push(CellSpec { about, event: base, space, what, filter, key, value, from }))
+        let in_columns = false;
+        Ok(cx.cells.push(CellSpec { about, event: base, space, what, filter, key, value, from, in_columns }))
     }
 
     /// A node of numbers that reads a cell by its key.

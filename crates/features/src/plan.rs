@@ -6,7 +6,7 @@ use crate::eval::{At, Ids, Numbers, Scratch, Slot};
 use crate::function::{Eval, Function, Per};
 use crate::names::{Cx, Scope};
 use crate::state::{
-    Cells, Filter, LIST_MAX, Met, STRETCH_MAX, State, Value, What, at_events, is_set, is_true, keys_of, passes,
+    Cells, Filter, Find, LIST_MAX, Met, STRETCH_MAX, State, Value, What, at_events, is_set, is_true, keys_of, passes,
 };
 use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
@@ -208,7 +208,9 @@ fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
     let role = system.item_role(event).map_or(item, |role| &system.roles(event)[role].role.value);
     let item = path(&[event_name, role.clone()]);
     let value = if matches!(what, What::List { .. }) { Value::Ids(&item) } else { Value::Nothing };
-    of.cell(what, value, cx)
+    let cell = of.cell(what, value, cx)?;
+    cx.cells.specs[cell].in_columns = true;
+    Ok(cell)
 }
 
 /// What a row is read at.
@@ -254,12 +256,14 @@ pub struct Reader {
 /// The keys of every space that was read, of each row or of all.
 #[derive(Default)]
 struct Keys {
+    /// Whether a space is read.
+    wanted: Vec<bool>,
     keys: Vec<Vec<u32>>,
     ends: Vec<Vec<u32>>,
 }
 
-/// Rows of so few candidates have their cells read ahead.
-const TOUCHED_ROWS_MAX: usize = 4;
+/// Rows of so few candidates have their cells asked for ahead.
+const PREFETCHED_ROWS_MAX: usize = 4;
 
 impl FeaturePlan {
     /// The answer to a need as of the state.
@@ -287,20 +291,21 @@ impl FeaturePlan {
         let Reader { scratch, keys, column, words } = reader;
         self.read_keys(features(), moment, scratch, keys);
         let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
-        if n <= TOUCHED_ROWS_MAX {
-            self.touch(moment.state, keys);
+        if n <= PREFETCHED_ROWS_MAX {
+            self.prefetch(moment.state, keys);
         }
         let (key_slots, ends) = self.key_slots(keys);
         let at = At { ends: &ends, ..at(moment, &slots, &key_slots, scratch) };
         column.resize(n, f32::NAN);
         words.resize(n, MISSING);
         let width = out.n_columns;
+        let once = At { n: 1, ..at };
         for (c, feature) in features().enumerate() {
-            let at = if feature.per == Per::Decision { At { n: 1, ..at } } else { at };
+            let at = if feature.per == Per::Decision { &once } else { &at };
             match &feature.value {
-                Column::Numbers(of) => of.numbers(&at, &mut column[..at.n]),
+                Column::Numbers(of) => of.numbers(at, &mut column[..at.n]),
                 Column::Words(of) => {
-                    of.ids(&at, &mut words[..at.n]);
+                    of.ids(at, &mut words[..at.n]);
                     let code = |id: u32| if id == MISSING { f32::NAN } else { id as f32 };
                     column.iter_mut().zip(&words[..at.n]).for_each(|(o, id)| *o = code(*id));
                 }
@@ -314,16 +319,12 @@ impl FeaturePlan {
         }
     }
 
-    /// Reads what the cells hold for these keys, one right after the other: the processor waits for memory once and not for every
-    /// feature anew. Of many candidates it does so by itself.
-    fn touch(&self, state: &State, keys: &Keys) {
-        let mut sum = 0u64;
-        for (cell, spec) in self.cells.specs.iter().enumerate() {
-            for key in &keys.keys[spec.space] {
-                sum = sum.wrapping_add(state.touch(cell, *key));
-            }
+    /// Asks for what the cells hold for these keys, all at once: the processor waits for memory once and not for every key anew. Of
+    /// many candidates it does so by itself.
+    fn prefetch(&self, state: &State, keys: &Keys) {
+        for (space, keys) in keys.keys.iter().enumerate() {
+            keys.iter().for_each(|key| state.prefetch(space, *key));
         }
-        std::hint::black_box(sum);
     }
 
     /// The rows of an event's declared base at which the event, declared or derived, happened; in order.
@@ -400,17 +401,18 @@ impl FeaturePlan {
     ) {
         to.keys.resize_with(self.cells.spaces.len(), Vec::new);
         to.ends.resize_with(self.cells.spaces.len(), Vec::new);
-        let mut wanted = vec![false; self.cells.spaces.len()];
-        features.for_each(|f| f.spaces.iter().for_each(|s| wanted[*s] = true));
+        to.wanted.clear();
+        to.wanted.resize(self.cells.spaces.len(), false);
+        features.for_each(|f| f.spaces.iter().for_each(|s| to.wanted[*s] = true));
         let slots = [Slot::One(moment.user), Slot::Many(moment.items)];
         for (i, space) in self.cells.spaces.iter().enumerate() {
-            if !wanted[i] {
+            if !to.wanted[i] {
                 to.keys[i].clear();
                 continue;
             }
             let n = if space.per == Per::Decision { 1 } else { moment.items.len() };
             let at = At { n, ..at(moment, &slots, &[], scratch) };
-            keys_of(&space.parts, &at, |a, b| moment.state.pair(i, a, b), &mut to.keys[i], &mut to.ends[i]);
+            keys_of(&space.parts, &at, &mut Find(&moment.state.spaces[i]), &mut to.keys[i], &mut to.ends[i]);
         }
     }
 }

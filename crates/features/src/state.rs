@@ -5,25 +5,32 @@
 
 mod cell;
 mod distinct;
+mod estimate;
 mod fold;
 mod keys;
+mod memory;
 mod pagerank;
+mod ring;
+mod rows;
 mod space;
 
 pub use cell::Cell;
 pub use distinct::{Distinct, Sketch};
+pub use estimate::Sizes;
 pub use fold::{Buffers, Folded, fold};
 pub(crate) use fold::{STRETCH_MAX, at_events, is_true, passes};
 pub(crate) use keys::keys_of;
 pub use keys::{KeyPart, SET_KEYS_MAX, is_set};
 pub use pagerank::PageRank;
+pub use rows::Field;
+pub(crate) use space::Find;
 pub use space::{Space, SpaceSpec};
 
 use crate::eval::{Ids, Numbers, SetRef, Sets};
 use crate::function::{Per, Ty};
 use crate::texts::{Corpus, Statistics};
+use ring::Ring;
 use std::sync::Arc;
-use tamis_spec::MISSING;
 use tamis_spec::actors::Actors;
 use tamis_spec::decision::Visit;
 use tamis_spec::expr::Expr;
@@ -62,6 +69,8 @@ pub struct CellSpec {
     pub value: Option<usize>,
     /// Of edges: whom they are from, an index into [`EventReads::ids`].
     pub from: Option<usize>,
+    /// Whether it is read for all keys at once, and so stands in a column of its own, not in the rows of its keys.
+    pub in_columns: bool,
 }
 
 /// What is kept in a cell for each key.
@@ -121,8 +130,6 @@ pub enum What {
     PageRank,
 }
 
-/// What an event takes as long as it is in a window; windows that differ in length alone share it.
-pub const WINDOW_EVENT_BYTES: f64 = 16.0;
 /// Words in a histogram.
 pub const HISTOGRAM_MAX: usize = 256;
 /// Numbers that `last = n` can ask for.
@@ -154,25 +161,6 @@ impl What {
             Self::Histogram { half_life_ms: Some(h) } => format!("histogram with half-life {}", format_duration(h)),
             Self::List { keep } => format!("latest {keep} actors"),
             Self::PageRank => "page rank".into(),
-        }
-    }
-
-    /// Estimated resident bytes for each key that was met `events_per_key` times.
-    pub fn bytes_per_key(self, events_per_key: f64) -> f64 {
-        match self {
-            Self::Total | Self::LastTime | Self::FirstTime => 8.0,
-            Self::Window { .. } => 8.0 + WINDOW_EVENT_BYTES * events_per_key,
-            Self::Decay { .. } => 16.0,
-            Self::LastNumber => 4.0,
-            Self::Latest { n } => 4.0 + 4.0 * n as f64,
-            // Of n values in no order about ln n are larger than all after them.
-            Self::Extreme { .. } => 32.0 + 16.0 * (1.0 + events_per_key).ln(),
-            Self::Distinct { within_ms: None } => 64.0 + 20.0 * events_per_key,
-            Self::Distinct { within_ms: Some(_) } => 64.0 + 40.0 * events_per_key,
-            Self::Sketch { bits } => 16.0 + f64::from(1u32 << bits),
-            Self::Histogram { .. } => 56.0 + 8.0 * events_per_key.min(32.0),
-            Self::List { keep } => 24.0 + 16.0 * events_per_key.min(keep as f64),
-            Self::PageRank => 4.0 + 8.0 * events_per_key,
         }
     }
 }
@@ -289,7 +277,13 @@ impl Cells {
 pub struct State {
     pub(crate) cells: Vec<Cell>,
     pub(crate) spaces: Vec<Space>,
-    rings: Vec<fold::Ring>,
+    /// By space.
+    rows: Vec<rows::Rows>,
+    /// By declared event: what one of them changes.
+    targets: Arc<Vec<Vec<fold::Target>>>,
+    rings: Vec<Ring>,
+    /// No ring has anything to let go of up to this moment.
+    due: i64,
     /// By declared event, then filter.
     met: Vec<Vec<Met>>,
     /// By corpus.
@@ -299,10 +293,19 @@ pub struct State {
 impl State {
     /// The state before the first event.
     pub fn new(cells: &Cells) -> Self {
+        let (fields, rows) = rows::layout(cells);
+        let cell = |(spec, field): (&CellSpec, &Option<Field>)| match field {
+            Some(field) => Cell::InRow { space: spec.space, field: *field },
+            None => Cell::new(spec.what),
+        };
+        let rings = ring::rings(cells, &fields);
         Self {
-            cells: cells.specs.iter().map(|c| Cell::new(c.what)).collect(),
+            cells: cells.specs.iter().zip(&fields).map(cell).collect(),
             spaces: cells.spaces.iter().map(|s| Space::new(s.parts.len())).collect(),
-            rings: fold::rings(cells),
+            rows,
+            targets: Arc::new(fold::targets(cells, &fields, &rings)),
+            rings,
+            due: i64::MAX,
             met: cells.events.iter().map(|e| vec![Met::default(); e.filters.len()]).collect(),
             statistics: vec![Statistics::default(); cells.corpora.len()],
         }
@@ -311,8 +314,11 @@ impl State {
     /// Lets go of what left its window before `now`, and takes in the texts that became known before it. Called before reading; never
     /// goes back.
     pub fn advance(&mut self, of: &Cells, actors: &Actors, now: i64) {
-        let Self { cells, rings, statistics, .. } = self;
-        rings.iter_mut().for_each(|r| r.expire(now, cells));
+        let Self { cells, rows, rings, statistics, due, .. } = self;
+        if now > *due {
+            rings.iter_mut().for_each(|r| r.expire(now, rows, cells));
+            *due = rings.iter().map(Ring::due).min().unwrap_or(i64::MAX);
+        }
         statistics.iter_mut().zip(&of.corpora).for_each(|(s, corpus)| s.advance(corpus, actors, now));
     }
 
@@ -323,13 +329,14 @@ impl State {
 
     /// Whether `advance(now)` would change anything.
     pub fn is_due(&self, now: i64) -> bool {
-        self.rings.iter().any(|r| r.is_due(now))
+        self.rings.iter().any(|ring| now > ring.due())
     }
 
     /// A sum: total, windowed or decayed to `now`; 0 for a key that was never met.
     #[inline]
     pub fn sum(&self, cell: usize, key: u32, now: i64) -> f64 {
         match &self.cells[cell] {
+            Cell::InRow { space, field } => self.rows[*space].get(key).map_or(0.0, |row| field.sum(row, now)),
             Cell::Totals(v) => v.get(key as usize).copied().unwrap_or(0.0),
             Cell::Decays { half_life_ms, values } => {
                 values.get(key as usize).map_or(0.0, |(v, t)| v * cell::fade(now - t, *half_life_ms) as f64)
@@ -338,18 +345,10 @@ impl State {
         }
     }
 
-    /// Some bits of what a cell holds for a key, to have it near.
+    /// Asks for what is kept of a key of a space to be near when it is read.
     #[inline]
-    pub(crate) fn touch(&self, cell: usize, key: u32) -> u64 {
-        let key = key as usize;
-        match &self.cells[cell] {
-            Cell::Totals(v) => v.get(key).map_or(0, |v| v.to_bits()),
-            Cell::Decays { values, .. } => values.get(key).map_or(0, |v| v.1 as u64),
-            Cell::LastNumbers(v) => v.get(key).map_or(0, |v| u64::from(v.to_bits())),
-            Cell::Times { values, .. } => values.get(key).map_or(0, |v| *v as u64),
-            Cell::Latest { counts, .. } => counts.get(key).map_or(0, |v| u64::from(*v)),
-            _ => 0,
-        }
+    pub(crate) fn prefetch(&self, space: usize, key: u32) {
+        self.rows[space].prefetch(key);
     }
 
     /// The sum over keys of [`Self::sum`].
@@ -370,10 +369,9 @@ impl State {
     /// The latest number; NaN for a key that was never met.
     #[inline]
     pub fn last_number(&self, cell: usize, key: u32) -> f32 {
-        if let Cell::LastNumbers(v) = &self.cells[cell] {
-            v.get(key as usize).copied().unwrap_or(f32::NAN)
-        } else {
-            f32::NAN
+        match &self.cells[cell] {
+            Cell::InRow { space, field } => self.rows[*space].get(key).map_or(f32::NAN, |row| field.number(row)),
+            _ => f32::NAN,
         }
     }
 
@@ -385,10 +383,12 @@ impl State {
     /// The latest or first moment; none for a key that was never met.
     #[inline]
     pub fn time(&self, cell: usize, key: u32) -> Option<i64> {
-        match &self.cells[cell] {
-            Cell::Times { values, .. } => values.get(key as usize).copied().filter(|t| *t != i64::MIN),
+        let time = match &self.cells[cell] {
+            Cell::InRow { space, field } => self.rows[*space].get(key).map(|row| field.time(row)),
+            Cell::Times { values, .. } => values.get(key as usize).copied(),
             _ => None,
-        }
+        };
+        time.filter(|t| *t != i64::MIN)
     }
 
     /// All fading sums by key, with the moments to which they are faded.
@@ -458,17 +458,13 @@ impl State {
         rows.get(key as usize).map_or(&[], |v| &v[v.len().saturating_sub(*keep)..])
     }
 
-    /// The dense key of a pair; `MISSING` if it was never met.
-    pub fn pair(&self, space: usize, a: u32, b: u32) -> u32 {
-        self.spaces.get(space).map_or(MISSING, |s| s.find(a, b))
-    }
-
     /// Resident bytes, near enough.
     pub fn bytes(&self) -> usize {
-        let rings: usize = self.rings.iter().map(fold::Ring::bytes).sum();
+        let rings: usize = self.rings.iter().map(Ring::bytes).sum();
+        let rows: usize = self.rows.iter().map(rows::Rows::bytes).sum();
         let met: usize = self.met.iter().flatten().map(|m| m.capacity() * 9).sum();
         let spaces: usize = self.spaces.iter().map(Space::bytes).sum();
         let texts: usize = self.statistics.iter().map(Statistics::bytes).sum();
-        self.cells.iter().map(Cell::bytes).sum::<usize>() + spaces + rings + met + texts
+        self.cells.iter().map(Cell::bytes).sum::<usize>() + rows + spaces + rings + met + texts
     }
 }

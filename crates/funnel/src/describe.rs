@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use tamis_features::Per;
-use tamis_features::state::{WINDOW_EVENT_BYTES, is_set};
+use tamis_features::state;
 use tamis_spec::system::{Origin, SplitBy, System, Type};
 use tamis_spec::time::format_duration;
 
@@ -27,8 +27,11 @@ impl Default for Sizes {
     }
 }
 
-/// Of a pair that was met.
-const MET_BYTES: f64 = 16.0;
+impl Sizes {
+    fn of_state(&self) -> state::Sizes {
+        state::Sizes { users: self.users, items: self.items, events: self.events }
+    }
+}
 
 /// Estimated resident bytes of a served system.
 pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
@@ -46,14 +49,7 @@ pub fn memory_bytes(plan: &Plan, sizes: &Sizes) -> f64 {
         }
         total += bytes(&source.bytes);
     }
-    let all = |c: usize| {
-        let (keys, bytes) = cell_bytes(plan, c, sizes);
-        keys * bytes
-    };
-    let cells: f64 = (0..plan.features.cells.specs.len()).map(all).sum();
-    // Who met what, for events of which the first alone counts.
-    let firsts = plan.features.cells.events.iter().flat_map(|e| &e.filters).filter(|f| !f.first.is_empty()).count();
-    let cells = cells + firsts as f64 * MET_BYTES * sizes.events;
+    let cells = plan.features.cells.bytes(&sizes.of_state());
     let texts: f64 = (0..plan.features.cells.corpora.len()).map(|c| texts(plan, c, sizes) * text_bytes()).sum();
     total + cells + texts + 48.0 * (sizes.users + sizes.items)
 }
@@ -70,23 +66,6 @@ fn texts(plan: &Plan, corpus: usize, sizes: &Sizes) -> f64 {
 /// Resident bytes of a text whose terms are counted.
 fn text_bytes() -> f64 {
     tamis_features::texts::Corpus::bytes(1.0, TERMS)
-}
-
-/// How many keys a cell has, and the resident bytes of each.
-fn cell_bytes(plan: &Plan, index: usize, sizes: &Sizes) -> (f64, f64) {
-    let cells = &plan.features.cells;
-    let cell = &cells.specs[index];
-    let space = &cells.spaces[cell.space];
-    let keys = match (space.parts.len(), space.per) {
-        (1, _) if space.about == tamis_features::aggregate::ALL => 1.0,
-        (1, _) if is_set(&space.parts) => sizes.items,
-        (1, Per::Decision) => sizes.users,
-        (1, Per::Candidate) => sizes.items,
-        _ => sizes.events,
-    };
-    let events_per_key = sizes.events / keys.max(1.0);
-    let shared = if cells.shares_events(index) { WINDOW_EVENT_BYTES * events_per_key } else { 0.0 };
-    (keys, cell.what.bytes_per_key(events_per_key) - shared)
 }
 
 /// Bytes as a person reads them.
@@ -228,7 +207,7 @@ fn features_text(plan: &Plan, sizes: &Sizes, out: &mut String) {
     }
     let _ = writeln!(out, "\nstate    {} cells", plan.features.cells.specs.len());
     for (i, c) in plan.features.cells.specs.iter().enumerate() {
-        let (keys, bytes) = cell_bytes(plan, i, sizes);
+        let (keys, bytes) = plan.features.cells.bytes_per_key(i, &sizes.of_state());
         let _ = writeln!(out, "cell     {:>7} B for each of {keys:<9.0} {}", bytes.ceil(), c.about);
     }
     for (i, c) in plan.features.cells.corpora.iter().enumerate() {
@@ -239,7 +218,7 @@ fn features_text(plan: &Plan, sizes: &Sizes, out: &mut String) {
 }
 
 fn cell_json(plan: &Plan, cell: usize, sizes: &Sizes) -> Value {
-    let (keys, bytes) = cell_bytes(plan, cell, sizes);
+    let (keys, bytes) = plan.features.cells.bytes_per_key(cell, &sizes.of_state());
     json!({"about": plan.features.cells.specs[cell].about, "keys": keys, "bytes_per_key": bytes})
 }
 

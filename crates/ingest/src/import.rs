@@ -5,7 +5,7 @@ use crate::entries::Entries;
 use crate::error::{BadRow, Error};
 use crate::locate::{Place, Sought, locate};
 use crate::rows;
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::path::PathBuf;
 use tamis_spec::actors::schema_of;
 use tamis_spec::batch::{Batch, Column, Rows, Schema};
@@ -148,7 +148,7 @@ impl Import {
             self.dated[kind] = of.time.is_some();
         }
         if kind < self.n_actors && of.time.is_none() {
-            let distinct = rows.keys[0].iter().collect::<HashSet<_>>().len();
+            let distinct = rows.keys[0].iter().collect::<FxHashSet<_>>().len();
             summary.repeated = (rows.len() - distinct) as u64;
         }
         self.files.push(summary);
@@ -156,14 +156,15 @@ impl Import {
     }
 
     fn count_unknown(&mut self) {
-        let known: Vec<HashSet<&str>> = self.rows[..self.n_actors].iter().map(|r| r.keys[0].iter().collect()).collect();
+        let known: Vec<FxHashSet<&str>> =
+            self.rows[..self.n_actors].iter().map(|r| r.keys[0].iter().collect()).collect();
         let names: Vec<&str> = self.schema.records[..self.n_actors].iter().map(|r| r.name.as_str()).collect();
         for summary in &mut self.files {
             let event = self.schema.records[self.n_actors..].iter().position(|r| r.name == summary.name);
             let is_event = || !names.contains(&summary.name.as_str());
             let Some(event) = event.filter(|_| is_event()) else { continue };
             let record = &self.schema.records[self.n_actors + event];
-            let mut unknown: HashSet<(usize, &str)> = HashSet::new();
+            let mut unknown: FxHashSet<(usize, &str)> = FxHashSet::default();
             for (k, key) in record.keys.iter().enumerate() {
                 let Some(actor) = names.iter().position(|n| *n == key.actor) else { continue };
                 // An actor without a file has no records: all its keys are known from events alone, and that is as declared.
@@ -186,7 +187,8 @@ impl Import {
         for (kind, rows) in self.rows.iter().enumerate().filter(|(kind, _)| timed(*kind)) {
             order.extend(rows.time.iter().enumerate().map(|(row, time)| (*time, kind as u32, row as u32)));
         }
-        order.sort_unstable();
+        // Stable: files are mostly in order already, and that is found out at once.
+        order.sort();
         let first = order.first().map_or(0, |o| o.0);
         for (rows, _) in self.rows.iter_mut().zip(&self.dated).filter(|(_, dated)| !**dated) {
             rows.time.fill(first);

@@ -1,6 +1,6 @@
 //! What one cell holds for all keys: a closed set, because every store must be able to write each of them.
 
-use super::{Distinct, HISTOGRAM_MAX, PageRank, Sketch, What};
+use super::{Distinct, Field, HISTOGRAM_MAX, PageRank, Sketch, What};
 use crate::eval::SetRef;
 use std::collections::VecDeque;
 use tamis_spec::decision::Visit;
@@ -8,6 +8,13 @@ use tamis_spec::decision::Visit;
 /// Values by dense key; keys past the end were never met.
 #[derive(Clone, Debug)]
 pub enum Cell {
+    /// Not here: in the rows of its key space, side by side with what other cells keep of the same key.
+    InRow {
+        /// Whose rows.
+        space: usize,
+        /// Where in a row.
+        field: Field,
+    },
     /// Sums; of a window too, whose ring takes out what left.
     Totals(Vec<f64>),
     /// A sum and the moment to which it is faded.
@@ -17,8 +24,6 @@ pub enum Cell {
         /// (sum, moment).
         values: Vec<(f64, i64)>,
     },
-    /// Numbers; NaN when never met.
-    LastNumbers(Vec<f32>),
     /// Moments; `i64::MIN` when never met.
     Times {
         /// Keeps the first, not the last.
@@ -94,6 +99,12 @@ pub(super) fn fade(elapsed_ms: i64, half_life_ms: i64) -> f32 {
     (-(elapsed_ms as f64) / half_life_ms as f64).exp2() as f32
 }
 
+/// A sum, halved with every half-life that elapsed.
+#[inline]
+pub(super) fn faded(sum: f64, elapsed_ms: i64, half_life_ms: i64) -> f64 {
+    if sum == 0.0 { 0.0 } else { sum * (-(elapsed_ms as f64) / half_life_ms as f64).exp2() }
+}
+
 impl Cell {
     pub(super) fn new(what: What) -> Self {
         match what {
@@ -102,7 +113,7 @@ impl Cell {
             What::Distinct { within_ms } => Self::Distincts { within_ms, rows: Vec::new() },
             What::Sketch { bits } => Self::Sketches { bits, rows: Vec::new() },
             What::Extreme { largest, within_ms } => Self::Extremes { largest, within_ms, rows: Vec::new() },
-            What::LastNumber => Self::LastNumbers(Vec::new()),
+            What::LastNumber => unreachable!("a last number always stands in a row"),
             What::LastTime => Self::Times { first: false, values: Vec::new() },
             What::FirstTime => Self::Times { first: true, values: Vec::new() },
             What::Latest { n } => Self::Latest { n, values: Vec::new(), counts: Vec::new() },
@@ -122,7 +133,6 @@ impl Cell {
         match self {
             Self::Totals(v) => to(v, n, 0.0),
             Self::Decays { values, .. } => to(values, n, (0.0, 0)),
-            Self::LastNumbers(v) => to(v, n, f32::NAN),
             Self::Times { values, .. } => to(values, n, i64::MIN),
             Self::Latest { n: each, values, counts } => {
                 to(values, n * *each, 0.0);
@@ -133,7 +143,7 @@ impl Cell {
             Self::Sketches { rows, .. } => to(rows, n, Sketch::default()),
             Self::Histograms { rows, .. } => to(rows, n, Histogram::default()),
             Self::Lists { rows, .. } => to(rows, n, Vec::new()),
-            Self::PageRank(_) => {}
+            Self::PageRank(_) | Self::InRow { .. } => {}
         }
     }
 
@@ -144,11 +154,8 @@ impl Cell {
             Self::Totals(v) => v[key] += f64::from(value),
             Self::Decays { half_life_ms, values } => {
                 let (sum, at) = &mut values[key];
-                let faded =
-                    if *sum == 0.0 { 0.0 } else { *sum * (-((time - *at) as f64) / *half_life_ms as f64).exp2() };
-                (*sum, *at) = (faded + f64::from(value), time);
+                (*sum, *at) = (faded(*sum, time - *at, *half_life_ms) + f64::from(value), time);
             }
-            Self::LastNumbers(v) => v[key] = value,
             Self::Latest { n, values, counts } => {
                 values[key * *n + counts[key] as usize % *n] = value;
                 counts[key] += 1;
@@ -170,7 +177,8 @@ impl Cell {
                     row.push_back((time, value));
                 }
             }
-            Self::Times { .. }
+            Self::InRow { .. }
+            | Self::Times { .. }
             | Self::Distincts { .. }
             | Self::Sketches { .. }
             | Self::Histograms { .. }
@@ -226,9 +234,9 @@ impl Cell {
     /// Resident bytes, near enough.
     pub(super) fn bytes(&self) -> usize {
         match self {
+            Self::InRow { .. } => 0,
             Self::Totals(v) => v.capacity() * 8,
             Self::Decays { values, .. } => values.capacity() * 16,
-            Self::LastNumbers(v) => v.capacity() * 4,
             Self::Times { values, .. } => values.capacity() * 8,
             Self::Latest { values, counts, .. } => (values.capacity() + counts.capacity()) * 4,
             Self::Extremes { rows, .. } => rows.capacity() * 32 + rows.iter().map(|r| r.capacity() * 16).sum::<usize>(),

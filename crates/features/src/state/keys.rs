@@ -1,5 +1,6 @@
 //! What a `by` is read from: an actor or category, a pair of them, or tags, of which each word is a key.
 
+use super::space::Pairing;
 use crate::eval::{At, Ids, Sets};
 use tamis_spec::MISSING;
 
@@ -20,11 +21,11 @@ pub fn is_set(parts: &[KeyPart]) -> bool {
 }
 
 /// The keys of all rows. Without a set, one for each row, `MISSING` for none, and `ends` is empty; with one, those of a row after
-/// those of the row before, and `ends` says where they end. `pair` makes one key of two parts.
+/// those of the row before, and `ends` says where they end. `pairing` makes one key of two parts.
 pub(crate) fn keys_of(
     parts: &[KeyPart],
     at: &At<'_>,
-    mut pair: impl FnMut(u32, u32) -> u32,
+    pairing: &mut impl Pairing,
     keys: &mut Vec<u32>,
     ends: &mut Vec<u32>,
 ) {
@@ -39,17 +40,17 @@ pub(crate) fn keys_of(
             first.ids(at, keys);
             at.scratch.ids(at.n, |b| {
                 second.ids(at, b);
-                keys.iter_mut().zip(b).for_each(|(a, b)| *a = pair(*a, *b));
+                pairing.pairs(keys, b);
             });
         }
         [KeyPart::Set(set)] => of_sets(set.as_ref(), at, |_, word| word, keys, ends),
         [KeyPart::Set(set), KeyPart::One(other)] => at.scratch.ids(at.n, |b| {
             other.ids(at, b);
-            of_sets(set.as_ref(), at, |row, word| pair(word, b[row]), keys, ends);
+            of_sets(set.as_ref(), at, |row, word| pairing.pair(word, b[row]), keys, ends);
         }),
         [KeyPart::One(other), KeyPart::Set(set)] => at.scratch.ids(at.n, |b| {
             other.ids(at, b);
-            of_sets(set.as_ref(), at, |row, word| pair(b[row], word), keys, ends);
+            of_sets(set.as_ref(), at, |row, word| pairing.pair(b[row], word), keys, ends);
         }),
         _ => unreachable!("the plan lets one or two parts through, of which one is a set"),
     }
