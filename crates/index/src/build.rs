@@ -81,7 +81,10 @@ impl Builder {
         check(doc, texts, self.options.fields.len())?;
         let last = self.waiting.last().and_then(|t| t.docs.last()).or(self.turned.last().and_then(|c| c.docs.last()));
         if let Some(last) = last.filter(|last| **last >= doc) {
-            return Err(Error::Document { doc, what: format!("documents are added in the order of ids, and {last} was") });
+            return Err(Error::Document {
+                doc,
+                what: format!("documents are added in the order of ids, and {last} was"),
+            });
         }
         if self.waiting.last().is_none_or(Texts::is_full) {
             if self.waiting.len() >= rayon::current_num_threads() {
@@ -115,7 +118,10 @@ impl Builder {
                 let (mut out, mut postings) = (Encoded::default(), Postings::default());
                 for term in terms {
                     postings.clear();
-                    lists.runs(*term).iter().for_each(|run| self.turned[run.0 as usize].read(run.1, n_fields, positions, &mut postings));
+                    lists
+                        .runs(*term)
+                        .iter()
+                        .for_each(|run| self.turned[run.0 as usize].read(run.1, n_fields, positions, &mut postings));
                     out.push(&postings, &formula, &columns, positions);
                 }
                 out
@@ -132,7 +138,8 @@ impl Builder {
     fn turn(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let (readers, n_fields, positions) = (&self.readers, self.lengths.len(), self.options.positions);
-        let turned: Vec<Chunk> = waiting.into_par_iter().map(|texts| turn(&texts, readers, n_fields, positions)).collect();
+        let turned: Vec<Chunk> =
+            waiting.into_par_iter().map(|texts| turn(&texts, readers, n_fields, positions)).collect();
         for chunk in turned {
             let n_ids = chunk.docs.last().map_or(0, |doc| *doc as usize + 1);
             self.alive.resize(n_ids.div_ceil(64), 0);
@@ -153,7 +160,10 @@ pub(crate) fn check(doc: u32, texts: &[&str], n_fields: usize) -> Result<(), Err
         return Err(Error::Document { doc, what: format!("ids are below {DOCS_MAX}") });
     }
     if texts.len() != n_fields {
-        return Err(Error::Document { doc, what: format!("{} texts, and the index has {n_fields} fields", texts.len()) });
+        return Err(Error::Document {
+            doc,
+            what: format!("{} texts, and the index has {n_fields} fields", texts.len()),
+        });
     }
     Ok(())
 }

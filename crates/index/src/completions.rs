@@ -85,7 +85,8 @@ impl Completions {
     /// The `n` heaviest texts that begin with `prefix`, heaviest first, equal ones by text.
     pub fn suggest(&self, prefix: &str, n: usize) -> Vec<Completion> {
         let new = self.new.range(prefix.to_owned()..).take_while(|(text, _)| text.starts_with(prefix));
-        let mut out: Vec<Completion> = new.map(|(text, weight)| Completion { text: text.clone(), weight: *weight }).collect();
+        let mut out: Vec<Completion> =
+            new.map(|(text, weight)| Completion { text: text.clone(), weight: *weight }).collect();
         let mut texts = self.heaviest(prefix);
         out.extend(std::iter::from_fn(|| texts.next()).take(n));
         out.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.text.cmp(&b.text)));

@@ -61,7 +61,9 @@ impl Edits {
         let n = state.n + 1;
         let mut row = [FAR; BAND];
         for cell in 0..BAND {
-            let Some(j) = (n + cell).checked_sub(EDITS_MAX as usize).filter(|j| *j <= self.word.len()) else { continue };
+            let Some(j) = (n + cell).checked_sub(EDITS_MAX as usize).filter(|j| *j <= self.word.len()) else {
+                continue;
+            };
             let mut least = FAR;
             if j > 0 {
                 least = least.min(state.row[cell] + u8::from(self.word[j - 1] != c));
@@ -146,7 +148,9 @@ mod tests {
         let mut words = vec![String::new()];
         for n in 0..400u32 {
             let letters = ["a", "b", "é", "日"];
-            words.push((0..n % 7).map(|i| letters[(n.wrapping_mul(2_654_435_769) >> (i * 3 + 4)) as usize % 4]).collect());
+            words.push(
+                (0..n % 7).map(|i| letters[(n.wrapping_mul(2_654_435_769) >> (i * 3 + 4)) as usize % 4]).collect(),
+            );
         }
         for word in &words[..60] {
             for distance in 0..=2 {

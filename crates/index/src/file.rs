@@ -23,9 +23,8 @@ const ROW_BYTES: usize = 24;
 const START: usize = HEAD_BYTES + SECTIONS * ROW_BYTES;
 
 /// Names of the sections in their order.
-const NAMES: [&str; SECTIONS] = [
-    "options", "statistics", "documents", "lengths", "vocabulary", "entries", "heads", "words", "places_at", "places",
-];
+const NAMES: [&str; SECTIONS] =
+    ["options", "statistics", "documents", "lengths", "vocabulary", "entries", "heads", "words", "places_at", "places"];
 
 /// What an index is written from.
 pub(crate) struct Contents<'a> {
@@ -218,7 +217,10 @@ fn table(all: &[u8]) -> Result<[Range<usize>; SECTIONS], Error> {
     }
     let crc = u64::from(crc32c::crc32c(&all[HEAD_BYTES..START]));
     if n as usize != SECTIONS || crc != u64_at(all, 16) {
-        return wrong(format!("the table of {n} sections has the checksum {crc:08x}, and {:08x} was written", u64_at(all, 16)));
+        return wrong(format!(
+            "the table of {n} sections has the checksum {crc:08x}, and {:08x} was written",
+            u64_at(all, 16)
+        ));
     }
     let mut out: [Range<usize>; SECTIONS] = Default::default();
     let mut end = START as u64;

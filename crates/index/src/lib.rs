@@ -34,6 +34,9 @@ mod tail;
 mod topk;
 mod vocabulary;
 
+#[cfg(test)]
+mod tests;
+
 pub use build::{Builder, DOCS_MAX};
 pub use completions::{Completion, Completions};
 pub use edits::EDITS_MAX;

@@ -34,7 +34,14 @@ pub(crate) fn merge(view: &View<'_>, options: &Options) -> Vec<u8> {
         }
     }
     let vocabulary = vocabulary(terms.iter().map(|t| &t[..]));
-    write(&Contents { options, stats: view.stats, alive: &alive, lengths: &lengths, vocabulary: &vocabulary, encoded: &encoded })
+    write(&Contents {
+        options,
+        stats: view.stats,
+        alive: &alive,
+        lengths: &lengths,
+        vocabulary: &vocabulary,
+        encoded: &encoded,
+    })
 }
 
 /// Every term that is or was, in order.
@@ -56,7 +63,7 @@ fn documents(view: &View<'_>, n_fields: usize) -> (Vec<u64>, Vec<u32>) {
     let n_written = view.segment.as_ref().map_or(0, |s| s.sections.lengths.n_docs as u32);
     let written = (0..n_written).filter(|doc| view.segment.as_ref().is_some_and(|s| s.has(*doc)));
     let last_tail = view.tail.documents().last().map(|d| d.0 + 1);
-    let n_ids = written.clone().last().map(|doc| doc + 1).max(last_tail).unwrap_or(0) as usize;
+    let n_ids = written.clone().next_back().map(|doc| doc + 1).max(last_tail).unwrap_or(0) as usize;
     let mut alive = vec![0u64; n_ids.div_ceil(64)];
     let mut lengths = vec![0; n_ids * n_fields];
     let mut put = |doc: u32, len: &dyn Fn(usize) -> u32| {

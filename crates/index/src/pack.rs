@@ -75,7 +75,8 @@ struct Place {
 impl Place {
     #[inline]
     fn of(full: bool, bits: u32, i: usize) -> Self {
-        let (lane, at, step) = if full { (i % LANES, i / LANES * bits as usize, LANES) } else { (0, i * bits as usize, 1) };
+        let (lane, at, step) =
+            if full { (i % LANES, i / LANES * bits as usize, LANES) } else { (0, i * bits as usize, 1) };
         let word = at / 32 * step + lane;
         Self { word, next: word + step, shift: at % 32 }
     }

@@ -55,7 +55,8 @@ type Found = Vec<(u32, f32)>;
 impl<'a> Plan<'a> {
     /// Of a query.
     pub(crate) fn of(view: &'a View<'a>, query: &Query) -> Self {
-        let mut clauses: Vec<(&Clause, Lists<'a>)> = query.clauses.iter().map(|c| (c, view.lists(&c.matches))).collect();
+        let mut clauses: Vec<(&Clause, Lists<'a>)> =
+            query.clauses.iter().map(|c| (c, view.lists(&c.matches))).collect();
         // Sums are made in this order; it depends on the documents alone.
         clauses.sort_by_key(|(_, lists)| lists.df);
         let gone = view.segment.as_ref().map(|s| s.gone).filter(|gone| gone.n > 0).map(|gone| &gone.mask);
@@ -154,9 +155,13 @@ impl<'a> View<'a> {
     fn any_of(&self, terms: &[(String, f32)]) -> Lists<'a> {
         let (mut written, mut tail) = (Found::new(), Found::new());
         for (term, share) in terms {
-            for (postings, out, is_tail) in [(self.written(term, false), &mut written, false), (self.in_tail(term, false), &mut tail, true)] {
+            for (postings, out, is_tail) in
+                [(self.written(term, false), &mut written, false), (self.in_tail(term, false), &mut tail, true)]
+            {
                 let tfs = postings.tfs.chunks(self.formula.n_fields());
-                out.extend(postings.docs.iter().zip(tfs).map(|(doc, tfs)| (*doc, share * self.frequency(*doc, tfs, is_tail))));
+                out.extend(
+                    postings.docs.iter().zip(tfs).map(|(doc, tfs)| (*doc, share * self.frequency(*doc, tfs, is_tail))),
+                );
             }
         }
         self.found(joined(written), joined(tail))
@@ -167,7 +172,9 @@ impl<'a> View<'a> {
         let (mut written, mut tail) = (Found::new(), Found::new());
         for words in sequences {
             for (out, is_tail) in [(&mut written, false), (&mut tail, true)] {
-                let of = |w: &String| if is_tail { self.in_tail(w, self.positions) } else { self.written(w, self.positions) };
+                let of = |w: &String| {
+                    if is_tail { self.in_tail(w, self.positions) } else { self.written(w, self.positions) }
+                };
                 let lists: Vec<Postings> = words.iter().map(of).collect();
                 crate::phrase::each(&lists, self.formula.n_fields(), self.positions, &mut |doc, tfs| {
                     out.push((doc, self.frequency(doc, tfs, is_tail)));

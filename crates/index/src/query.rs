@@ -164,7 +164,11 @@ fn words(occur: Occur, piece: &str, readers: &Readers) -> Vec<Matches> {
     if sequences.iter().all(|s| s.len() == n) {
         let alike = |i: usize| {
             let mut terms: Vec<String> = Vec::new();
-            sequences.iter().for_each(|s| if !terms.contains(&s[i]) { terms.push(s[i].clone()) });
+            sequences.iter().for_each(|s| {
+                if !terms.contains(&s[i]) {
+                    terms.push(s[i].clone())
+                }
+            });
             Matches::Term(terms)
         };
         return (0..n).map(alike).collect();

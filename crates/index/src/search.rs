@@ -189,7 +189,9 @@ impl Search<'_> {
                         *bits &= *bits - 1;
                         let score = std::mem::take(&mut sums[at]);
                         let doc = from + at as u32;
-                        if score * SLACK + rest[end] >= best.threshold() && (self.allowed.all() || self.allowed.has(doc)) {
+                        if score * SLACK + rest[end] >= best.threshold()
+                            && (self.allowed.all() || self.allowed.has(doc))
+                        {
                             found.push(doc, score);
                             if found.n == BLOCK {
                                 self.finish(end, rest, &mut later[end - first..], &mut found, best);

@@ -73,6 +73,8 @@ impl TopK {
     /// The best, best first.
     pub(crate) fn hits(self) -> Vec<Hit> {
         let keys = self.heap.into_sorted_vec();
-        keys.into_iter().map(|Reverse(key)| Hit { doc: !(key as u32), score: f32::from_bits((key >> 32) as u32) }).collect()
+        keys.into_iter()
+            .map(|Reverse(key)| Hit { doc: !(key as u32), score: f32::from_bits((key >> 32) as u32) })
+            .collect()
     }
 }

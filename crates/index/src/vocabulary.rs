@@ -65,9 +65,8 @@ pub(crate) fn near(view: &View<'_>, word: &str, distance: u8) -> Vec<Correction>
         }
     }
     let live = found.into_iter().filter(|(_, df)| *df > 0);
-    let mut out: Vec<Correction> = live
-        .filter_map(|(term, df)| edits.distance(&term).map(|distance| Correction { term, distance, df }))
-        .collect();
+    let mut out: Vec<Correction> =
+        live.filter_map(|(term, df)| edits.distance(&term).map(|distance| Correction { term, distance, df })).collect();
     out.sort_by(|a, b| a.distance.cmp(&b.distance).then(b.df.cmp(&a.df)).then_with(|| a.term.cmp(&b.term)));
     out.truncate(EXPANSIONS_MAX);
     out
