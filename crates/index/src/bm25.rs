@@ -3,6 +3,7 @@
 //! Everything is computed by the same operations in the same order wherever a posting is kept, so that answers are equal bit for bit.
 
 use crate::options::Options;
+use crate::pack::BLOCK;
 
 /// What the score needs to know of all documents.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,12 +85,17 @@ impl Formula {
         }
     }
 
-    /// The same for each of many postings of an index with one field.
+    /// The same for each posting of a block, in an index with one field.
     #[inline]
-    pub(crate) fn saturate_block(&self, docs: &[u32], tfs: &[u32], lengths: &[u32], out: &mut [f32]) {
+    pub(crate) fn saturate_block(&self, docs: &[u32], tfs: &[u32; BLOCK], lengths: &[u32], out: &mut [f32; BLOCK]) {
         let field = self.fields[0];
-        for ((doc, tf), out) in docs.iter().zip(tfs).zip(out) {
-            *out = self.saturated_one(&field, *tf, lengths[*doc as usize]);
+        // Looked up first, so that the arithmetic is that of vectors.
+        let mut of_docs = [1; BLOCK];
+        for (len, doc) in of_docs.iter_mut().zip(docs) {
+            *len = lengths[*doc as usize];
+        }
+        for ((out, tf), len) in out.iter_mut().zip(tfs).zip(&of_docs) {
+            *out = self.saturated_one(&field, *tf, *len);
         }
     }
 

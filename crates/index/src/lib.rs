@@ -33,6 +33,7 @@ mod segment;
 mod tail;
 mod topk;
 mod vocabulary;
+mod window;
 
 #[cfg(test)]
 mod tests;

@@ -75,12 +75,14 @@ impl<'a> Packed<'a> {
     /// What the postings of a block are worth.
     fn worths(&self, block: usize, docs: &[u32], out: &mut [f32; BLOCK]) {
         let block = self.block(block);
+        if block.n_fields == 1 {
+            let mut tfs = [0; BLOCK];
+            block.tfs(0, &mut tfs);
+            return self.formula.saturate_block(docs, &tfs, self.sections.lengths.field(0), out);
+        }
         let mut columns = [[0; BLOCK]; crate::options::FIELDS_MAX];
         for (field, column) in columns[..block.n_fields].iter_mut().enumerate() {
             block.tfs(field, column);
-        }
-        if block.n_fields == 1 {
-            return self.formula.saturate_block(docs, &columns[0], self.sections.lengths.field(0), out);
         }
         for (i, (doc, out)) in docs.iter().zip(out).enumerate() {
             let mut tfs = [0; crate::options::FIELDS_MAX];

@@ -4,11 +4,12 @@ use crate::block::Postings;
 use crate::bm25::{Formula, Stats};
 use crate::list::{List, Packed, Plain};
 use crate::query::{Clause, Matches, Occur, Query};
-use crate::search::{Allowed, Scored, Search};
+use crate::search::{Allowed, Search};
 use crate::segment::Segment;
 use crate::tail::Tail;
 use crate::topk::TopK;
 use crate::vocabulary::{beginning, near};
+use crate::window::Scored;
 use tamis_spec::mask::Mask;
 
 /// An index at one moment.

@@ -8,21 +8,13 @@
 use crate::list::{Cursor, List};
 use crate::pack::BLOCK;
 use crate::topk::TopK;
+use crate::window::{Reader, Scored, Window};
 use tamis_spec::mask::Mask;
 
-/// Ids of one window: their sums stay in the cache next to the core.
-const WINDOW: usize = 4096;
 /// A list is read by itself where it is this many times shorter than what would have to be read with it.
 const RARE: usize = 4;
 /// Sums of floats may be above the sum of their bounds by this share.
 const SLACK: f32 = 1.0 + 2e-5;
-
-/// A term of a query in one segment.
-pub(crate) struct Scored<'a> {
-    pub list: List<'a>,
-    /// What its postings' worth is multiplied by.
-    pub weight: f32,
-}
 
 /// Which documents of a segment may be found.
 #[derive(Clone, Copy)]
@@ -106,6 +98,7 @@ impl Search<'_> {
             let end = essential(first, rest, best.threshold());
             let own = self.scored[first].list.len();
             let others: usize = self.scored[first + 1..end].iter().map(|s| s.list.len()).sum();
+            best.begin();
             excluded = self.excluded.iter().map(|list| Cursor::of(list)).collect();
             if end > first + 1 && own.saturating_mul(RARE) > others {
                 return self.windows(first, rest, &mut excluded, best);
@@ -163,50 +156,36 @@ impl Search<'_> {
 
     /// Offers the documents of the terms from `first` on, window by window.
     fn windows(&self, first: usize, rest: &[f32], excluded: &mut [Cursor<'_>], best: &mut TopK) {
-        let n = self.scored.len();
         let mut readers: Vec<Reader<'_>> = self.scored[first..].iter().map(Reader::of).collect();
         let mut later: Vec<Cursor<'_>> = self.scored[first..].iter().map(|s| Cursor::of(&s.list)).collect();
-        let mut sums = vec![0.0f32; WINDOW];
-        let mut seen = [0u64; WINDOW / 64];
+        let mut window = Window::default();
         let mut found = Batch::default();
-        let mut end = n;
-        let mut from = 0u32;
-        loop {
+        let mut end = self.scored.len();
+        let mut from = 0;
+        while rest[first] >= best.threshold() {
             end = essential(first, rest, best.threshold()).min(end);
-            if rest[first] < best.threshold() {
-                return;
+            let read = &mut readers[..end - first];
+            let Some(next) = read.iter().filter_map(|r| r.next(from)).min() else { return };
+            window.move_to(next);
+            from = window.to() + 1;
+            let most: f32 = read.iter_mut().map(|r| r.bound(&window)).sum();
+            if most * SLACK + rest[end] < best.threshold() {
+                continue;
             }
-            let essential = &mut readers[..end - first];
-            let Some(next) = essential.iter().filter_map(|r| r.next(from)).min() else { return };
-            from = next / WINDOW as u32 * WINDOW as u32;
-            let to = from + (WINDOW - 1) as u32;
-            let most: f32 = essential.iter_mut().map(|r| r.bound(from, to)).sum();
-            if most * SLACK + rest[end] >= best.threshold() {
-                essential.iter_mut().for_each(|r| r.add(from, to, &mut sums, &mut seen));
-                for (word, bits) in seen.iter_mut().enumerate() {
-                    while *bits != 0 {
-                        let at = word * 64 + bits.trailing_zeros() as usize;
-                        *bits &= *bits - 1;
-                        let score = std::mem::take(&mut sums[at]);
-                        let doc = from + at as u32;
-                        if score * SLACK + rest[end] >= best.threshold()
-                            && (self.allowed.all() || self.allowed.has(doc))
-                        {
-                            found.push(doc, score);
-                            if found.n == BLOCK {
-                                self.finish(end, rest, &mut later[end - first..], &mut found, best);
-                                offer(&found, excluded, best);
-                                found.clear();
-                            }
-                        }
+            read.iter_mut().for_each(|r| r.add(&mut window));
+            window.drain(|doc, score| {
+                if score * SLACK + rest[end] >= best.threshold() && (self.allowed.all() || self.allowed.has(doc)) {
+                    found.push(doc, score);
+                    if found.n == BLOCK {
+                        self.finish(end, rest, &mut later[end - first..], &mut found, best);
+                        offer(&found, excluded, best);
+                        found.clear();
                     }
                 }
-                self.finish(end, rest, &mut later[end - first..], &mut found, best);
-                offer(&found, excluded, best);
-                found.clear();
-            }
-            let Some(next) = to.checked_add(1) else { return };
-            from = next;
+            });
+            self.finish(end, rest, &mut later[end - first..], &mut found, best);
+            offer(&found, excluded, best);
+            found.clear();
         }
     }
 
@@ -274,82 +253,5 @@ impl Batch {
 
     fn clear(&mut self) {
         self.n = 0;
-    }
-}
-
-/// Reads a list from one window to the next.
-struct Reader<'a> {
-    term: &'a Scored<'a>,
-    block: usize,
-    /// Which block is unpacked.
-    unpacked: usize,
-    docs: [u32; BLOCK],
-    scores: [f32; BLOCK],
-    n: usize,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn of(term: &'a Scored<'a>) -> Self {
-        Self { term, block: 0, unpacked: usize::MAX, docs: [0; BLOCK], scores: [0.0; BLOCK], n: 0, at: 0 }
-    }
-
-    /// An id from `from` on before which it has no document; none where it has none from there on.
-    #[inline]
-    fn next(&self, from: u32) -> Option<u32> {
-        let list = &self.term.list;
-        if self.unpacked == self.block {
-            return Some(self.docs[self.at].max(from));
-        }
-        if self.block >= list.n_blocks() {
-            return None;
-        }
-        Some(if self.block == 0 { from } else { from.max(list.last_of(self.block - 1) + 1) })
-    }
-
-    /// The most that a document of a window gets; moves to the window.
-    #[inline]
-    fn bound(&mut self, from: u32, to: u32) -> f32 {
-        let list = &self.term.list;
-        self.block = list.block_of(self.block, from);
-        let mut most = 0.0f32;
-        let mut block = self.block;
-        while block < list.n_blocks() {
-            most = most.max(list.bound_of(block));
-            if list.last_of(block) >= to {
-                break;
-            }
-            block += 1;
-        }
-        self.term.weight * most
-    }
-
-    /// Adds its documents of a window to the sums.
-    #[inline]
-    fn add(&mut self, from: u32, to: u32, sums: &mut [f32], seen: &mut [u64; WINDOW / 64]) {
-        let list = &self.term.list;
-        while self.block < list.n_blocks() {
-            if self.unpacked != self.block {
-                self.n = list.docs(self.block, &mut self.docs);
-                list.worths(self.block, &self.docs[..self.n], &mut self.scores);
-                self.scores[..self.n].iter_mut().for_each(|s| *s *= self.term.weight);
-                self.unpacked = self.block;
-                self.at = self.docs[..self.n].partition_point(|d| *d < from);
-            } else if self.docs[self.at] < from {
-                // Windows were left out.
-                self.at = self.docs[..self.n].partition_point(|d| *d < from);
-            }
-            let end = self.at + self.docs[self.at..self.n].partition_point(|d| *d <= to);
-            for (doc, score) in self.docs[self.at..end].iter().zip(&self.scores[self.at..end]) {
-                let at = (doc - from) as usize % WINDOW;
-                sums[at] += score;
-                seen[at / 64] |= 1 << (at % 64);
-            }
-            self.at = end;
-            if end < self.n {
-                return;
-            }
-            self.block += 1;
-        }
     }
 }
