@@ -4,22 +4,24 @@ use super::{File, Tree, Violation};
 
 const SPEC: &[&str] = &["spec"];
 const TEXTS: &[&str] = &["spec", "text"];
+const SEARCH: &[&str] = &["spec", "text", "index"];
 const FUNNEL: &[&str] = &["spec", "features", "retrieve", "rank", "rerank"];
 const SERVE: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel"];
 const TRAIN: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
 const ALL: &[&str] = &[
     "spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe", "train", "serve", "ingest",
-    "adapters", "world", "text",
+    "adapters", "world", "text", "index",
 ];
 
 /// Which crates of the workspace a crate may depend on. Rooms know the vocabulary and no other room; `funnel` is where
 /// a decision is run, for training and serving alike.
-const LAWS: [(&str, &[&str]); 16] = [
+const LAWS: [(&str, &[&str]); 17] = [
     ("spec", &[]),
     ("log", SPEC),
     ("features", TEXTS),
     ("text", SPEC),
-    ("retrieve", TEXTS),
+    ("index", TEXTS),
+    ("retrieve", SEARCH),
     ("rank", SPEC),
     ("rerank", SPEC),
     ("world", SPEC),
