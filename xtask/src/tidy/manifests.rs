@@ -3,23 +3,24 @@
 use super::{File, Tree, Violation};
 
 const SPEC: &[&str] = &["spec"];
-const TEXTS: &[&str] = &["spec", "text"];
-const FUNNEL: &[&str] = &["spec", "features", "retrieve", "rank", "rerank"];
-const SERVE: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel"];
-const TRAIN: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
+const TOOLS: &[&str] = &["spec", "text", "nearest"];
+const FUNNEL: &[&str] = &["spec", "nearest", "features", "retrieve", "rank", "rerank"];
+const SERVE: &[&str] = &["spec", "nearest", "log", "features", "retrieve", "rank", "rerank", "funnel"];
+const TRAIN: &[&str] = &["spec", "nearest", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
 const ALL: &[&str] = &[
     "spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe", "train", "serve", "ingest",
-    "adapters", "world", "text",
+    "adapters", "world", "text", "nearest",
 ];
 
 /// Which crates of the workspace a crate may depend on. Rooms know the vocabulary and no other room; `funnel` is where
 /// a decision is run, for training and serving alike.
-const LAWS: [(&str, &[&str]); 16] = [
+const LAWS: [(&str, &[&str]); 17] = [
     ("spec", &[]),
     ("log", SPEC),
-    ("features", TEXTS),
+    ("features", TOOLS),
     ("text", SPEC),
-    ("retrieve", TEXTS),
+    ("nearest", SPEC),
+    ("retrieve", TOOLS),
     ("rank", SPEC),
     ("rerank", SPEC),
     ("world", SPEC),
@@ -208,7 +209,7 @@ mod tests {
             "serve",
             "[dependencies]\ntamis-train.workspace = true\n",
             &[
-                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, log, features, retrieve, rank, rerank, funnel",
+                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, nearest, log, features, retrieve, rank, rerank, funnel",
             ],
         );
         check("new", "", &["crates/new/Cargo.toml:1: no law says what `new` may depend on"]);
