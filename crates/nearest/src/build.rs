@@ -10,7 +10,9 @@ use crate::layout::{Grid, Parts, laid_out};
 use crate::panels::Panels;
 use crate::vector::Similarity;
 use rand::SeedableRng;
+use crate::wide::{squared_distance, wide};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use tamis_spec::vectors::Vectors;
 
 /// Vectors, slots and ids at most; one bit of a slot says whether it came later.
@@ -166,8 +168,9 @@ fn laid(rows: &[f32], ids: Vec<u32>, vectors: &Vectors, options: &Options) -> In
         k: options.k as u32,
         ..Header::new()
     };
+    let spread = spreads(rows, &centroids, d, (&order, &starts));
     let by_slot = order.iter().map(|i| ids[*i as usize]).collect();
-    let draft = laid_out(Parts { header, grid, starts, ids: by_slot }, &|at, list, rest, lane| {
+    let draft = laid_out(Parts { header, grid, starts, ids: by_slot, spread }, &|at, list, rest, lane| {
         let x = &rows[order[at] as usize * d..][..d];
         lane.bias = grid.encode(x, list, rest, lane.codes);
         grid.store(x, rest, lane);
@@ -178,6 +181,22 @@ fn laid(rows: &[f32], ids: Vec<u32>, vectors: &Vectors, options: &Options) -> In
 fn picked(rows: &[f32], d: usize, keep: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let chosen = kmeans::chosen(rows.len() / d, keep, rng);
     chosen.into_iter().flat_map(|i| &rows[i as usize * d..][..d]).copied().collect()
+}
+
+/// By list: the root of the mean square, by dimension, of what is left of its vectors.
+fn spreads(rows: &[f32], centroids: &[f32], d: usize, (order, starts): (&[u32], &[u32])) -> Vec<f32> {
+    let of = |(l, centroid): (usize, &[f32])| {
+        let mine = &order[starts[l] as usize..starts[l + 1] as usize];
+        let squares = mine.iter().map(|i| f64::from(distance(&rows[*i as usize * d..][..d], centroid)));
+        (squares.sum::<f64>() / (mine.len().max(1) * d) as f64).sqrt() as f32
+    };
+    centroids.par_chunks_exact(d).enumerate().map(of).collect()
+}
+
+wide! {
+    fn distance(a: &[f32], b: &[f32]) -> f32 {
+        squared_distance(a, b)
+    }
 }
 
 fn mean(rows: &[f32], d: usize) -> Vec<f32> {

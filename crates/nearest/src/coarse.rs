@@ -30,6 +30,7 @@ pub(crate) fn coded(centroids: &[f32], d: usize) -> (Vec<u8>, f32, f32) {
 }
 
 /// A query as whole numbers, and what one of them is worth.
+#[inline(always)]
 pub(crate) fn query(x: &[f32], out: &mut Vec<i8>) -> f32 {
     let step = (x.iter().fold(0.0f32, |most, v| most.max(v.abs())) / TOP).max(f32::MIN_POSITIVE);
     out.clear();
@@ -68,12 +69,14 @@ fn portable(codes: &[u8], query: &[i8], out: &mut [i32]) {
 }
 
 wide! {
-    /// Scores from products, and the best of each block: product · scale + bias.
-    fn scores(products: &[i32], scale: f32, bias: &[f32], out: &mut [f32], best: &mut [f32]) {
-        let blocks = products.as_chunks::<BLOCK>().0.iter().zip(bias.as_chunks::<BLOCK>().0);
-        for (((p, b), o), best) in blocks.zip(out.as_chunks_mut::<BLOCK>().0).zip(best) {
+    /// Scores from products, and the best of each block: product · scale + bias + spread · reach, the last two by list.
+    fn scores(products: &[i32], by_list: &[&[f32]; 2], scales: [f32; 2], out: &mut [f32], best: &mut [f32]) {
+        let [bias, spread] = by_list.map(|b| b.as_chunks::<BLOCK>().0);
+        let [scale, reach] = scales;
+        let blocks = products.as_chunks::<BLOCK>().0.iter().zip(bias.iter().zip(spread));
+        for (((p, (b, s)), o), best) in blocks.zip(out.as_chunks_mut::<BLOCK>().0).zip(best) {
             for l in 0..BLOCK {
-                o[l] = p[l] as f32 * scale + b[l];
+                o[l] = p[l] as f32 * scale + b[l] + s[l] * reach;
             }
             let mut most = *o;
             for half in [8, 4, 2, 1] {

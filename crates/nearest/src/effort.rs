@@ -42,6 +42,12 @@ const RERANKS: [usize; 12] = [10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 480, 96
 /// Lists that are tried, as tenths of the fewest that hold enough of the nearest.
 const MORE_LISTS: [usize; 6] = [10, 12, 15, 20, 30, 50];
 
+/// Queries that look together at so many rows at a time.
+const QUERIES: usize = 32;
+const ROWS: usize = 256;
+/// Spreads that are tried.
+const REACHES: [f32; 8] = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0];
+
 /// A query, who it is, and who is truly nearest.
 struct Known {
     query: Vec<f32>,
@@ -53,6 +59,12 @@ struct Known {
 pub(crate) fn reaching(mut index: Index, rows: &[f32], queries: &[f32], options: &Options) -> Index {
     let known = known(&index, rows, queries, options);
     let goal = (options.recall + MARGIN).min(1.0);
+    let fewest = |index: &mut Index, reach: f32| {
+        index.image.amend(|h| h.reach = reach);
+        let l = fewest_lists(index, &known, goal); eprintln!("reach {reach} {l}"); l
+    };
+    let reach = REACHES.into_iter().min_by_key(|reach| fewest(&mut index, *reach)).unwrap_or(0.0);
+    index.image.amend(|h| h.reach = reach);
     let (effort, recall) = least(&index, &known, options.k, goal);
     index.image.amend(|h| {
         h.effort_lists = effort.lists.min(h.lists as usize) as u32;
@@ -70,21 +82,29 @@ fn known(index: &Index, rows: &[f32], queries: &[f32], options: &Options) -> Vec
     let own = queries.is_empty();
     let from = if own { rows } else { queries };
     let chosen = kmeans::chosen(from.len() / d, options.sample, &mut rng);
-    let find = |i: &u32| {
-        let query = from[*i as usize * d..][..d].to_vec();
-        let own = own.then(|| ids[*i as usize]);
-        let (mut best, mut scores) = (Best::default(), vec![0.0; rows.len() / d]);
-        best.start(options.k);
-        likeness(index.similarity(), rows, &query, &mut scores);
-        for (score, id) in scores.iter().zip(&ids) {
-            if *score >= best.floor() && Some(*id) != own {
-                best.push(key(*id, *score));
+    let find = |chosen: &[u32]| {
+        let mut known: Vec<Known> = chosen
+            .iter()
+            .map(|i| Known { query: from[*i as usize * d..][..d].to_vec(), own: own.then(|| ids[*i as usize]), nearest: Vec::new() })
+            .collect();
+        let (mut best, mut scores) = (vec![Best::default(); known.len()], [0.0; ROWS]);
+        best.iter_mut().for_each(|b| b.start(options.k));
+        for (rows, ids) in rows.chunks(ROWS * d).zip(ids.chunks(ROWS)) {
+            for (known, best) in known.iter().zip(&mut best) {
+                likeness(index.similarity(), rows, &known.query, &mut scores);
+                for (score, id) in scores.iter().zip(ids) {
+                    if *score >= best.floor() && Some(*id) != known.own {
+                        best.push(key(*id, *score));
+                    }
+                }
             }
         }
-        let nearest = best.unordered().iter().map(|k| number(*k)).collect();
-        Known { query, own, nearest }
+        for (known, best) in known.iter_mut().zip(&mut best) {
+            known.nearest = best.unordered().iter().map(|k| number(*k)).collect();
+        }
+        known
     };
-    chosen.par_iter().map(find).collect()
+    chosen.par_chunks(QUERIES).map(find).flatten_iter().collect()
 }
 
 /// The cheapest effort that reaches the goal, and what it reaches; else the greatest.

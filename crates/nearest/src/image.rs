@@ -25,6 +25,8 @@ pub(crate) enum Section {
     Coarse,
     /// f32 [lists, filled up to whole blocks]
     CoarseBias,
+    /// f32 [lists, filled up]: how far vectors stand from their centroid, in a direction: the root of their mean square.
+    Spread,
     /// f32 [n_codes, 16, 2]
     Books,
     /// u32 [lists + 1]: where the slots of each list begin.
@@ -65,7 +67,9 @@ pub(crate) struct Header {
     pub(crate) k: u32,
     pub(crate) recall: f32,
     pub(crate) coarse_step: f32,
-    pub(crate) spare: [u32; 2],
+    /// A list counts as its centroid and so many spreads.
+    pub(crate) reach: f32,
+    pub(crate) spare: u32,
     pub(crate) lengths: [u64; SECTIONS],
     pub(crate) sums: [u64; SECTIONS],
     pub(crate) total: u64,
@@ -177,6 +181,7 @@ const SECTION_NAMES: [&str; SECTIONS] = [
     "the checksum of the middle",
     "the checksum of coarse codes",
     "the checksum of coarse biases",
+    "the checksum of spreads",
     "the checksum of codebooks",
     "the checksum of starts",
     "the checksum of blocks",

@@ -174,7 +174,8 @@ impl Index {
                 copied(&view, slots[at], list, lane);
             }
         };
-        laid_out(Parts { header, grid: view.grid, starts, ids }, &write).finish()
+        let spread = view.spread[..n_lists].to_vec();
+        laid_out(Parts { header, grid: view.grid, starts, ids, spread }, &write).finish()
     }
 }
 

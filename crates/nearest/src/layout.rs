@@ -27,6 +27,7 @@ pub(crate) struct View<'a> {
     pub(crate) d: usize,
     pub(crate) coarse: &'a [u8],
     pub(crate) coarse_bias: &'a [f32],
+    pub(crate) spread: &'a [f32],
     pub(crate) starts: &'a [u32],
     pub(crate) blocks: &'a [u32],
     pub(crate) ids: &'a [u32],
@@ -69,6 +70,7 @@ impl<'a> View<'a> {
             d,
             coarse: image.section(Section::Coarse),
             coarse_bias: image.section(Section::CoarseBias),
+            spread: image.section(Section::Spread),
             starts: image.section(Section::Starts),
             blocks: image.section(Section::Blocks),
             ids: image.section(Section::Ids),
@@ -157,6 +159,7 @@ fn lengths(h: &Header, n_blocks: usize) -> [usize; SECTIONS] {
     set(Section::Middle, 4 * d);
     set(Section::Coarse, coarse * coarse::block_bytes(d));
     set(Section::CoarseBias, 4 * coarse * coarse::BLOCK);
+    set(Section::Spread, 4 * coarse * coarse::BLOCK);
     set(Section::Books, 4 * n_codes(d) * books::CODES * books::WIDTH);
     set(Section::Starts, 4 * (lists + 1));
     set(Section::Blocks, 4 * (lists + 1));
@@ -226,11 +229,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) starts: Vec<u32>,
     /// By list.
     pub(crate) ids: Vec<u32>,
+    /// By list.
+    pub(crate) spread: Vec<f32>,
 }
 
 /// Lays out an image. `write(at, list, rest, lane)` gives the vector of `ids[at]`.
 pub(crate) fn laid_out(parts: Parts<'_>, write: &(dyn Fn(usize, usize, &mut Vec<f32>, &mut Lane<'_>) + Sync)) -> Draft {
-    let Parts { mut header, grid, starts, ids } = parts;
+    let Parts { mut header, grid, starts, ids, mut spread } = parts;
     let (d, lists) = (grid.d, starts.len() - 1);
     let mut blocks_at = vec![0u32; lists + 1];
     for l in 0..lists {
@@ -247,6 +252,8 @@ pub(crate) fn laid_out(parts: Parts<'_>, write: &(dyn Fn(usize, usize, &mut Vec<
     put(Section::Middle, bytemuck::cast_slice(grid.middle));
     put(Section::Coarse, &coarse_codes);
     put(Section::CoarseBias, bytemuck::cast_slice(&coarse_bias(&grid, lists)));
+    spread.resize(lists.next_multiple_of(coarse::BLOCK), 0.0);
+    put(Section::Spread, bytemuck::cast_slice(&spread));
     put(Section::Books, bytemuck::cast_slice(grid.books));
     put(Section::Starts, bytemuck::cast_slice(&starts));
     put(Section::Blocks, bytemuck::cast_slice(&blocks_at));

@@ -12,6 +12,7 @@ use crate::layout::{Rows, View};
 use crate::pending::{LATER, Pending};
 use crate::scan::{self, List};
 use crate::vector::Similarity;
+use crate::wide::dot;
 use tamis_spec::decision::Scored;
 use tamis_spec::mask::Mask;
 
@@ -45,6 +46,7 @@ pub struct Memo {
     products: Vec<i32>,
     scores: Vec<f32>,
     tops: Vec<f32>,
+    leaders: Vec<f32>,
     lists: Best,
     /// The lists to be looked at, best first, and their own scores.
     picked: Vec<(f32, u32)>,
@@ -103,6 +105,35 @@ impl Index {
     }
 }
 
+/// A score that at least `keep` reach, from the best of each block.
+#[inline(always)]
+fn likely_floor(tops: &[f32], keep: usize, leaders: &mut Vec<f32>) -> f32 {
+    /// So few are kept in order as they come.
+    const FEW: usize = 32;
+    leaders.clear();
+    if tops.len() < keep {
+        return f32::NEG_INFINITY;
+    }
+    if keep > FEW {
+        leaders.extend_from_slice(tops);
+        return *leaders.select_nth_unstable_by(keep - 1, |a, b| b.total_cmp(a)).1;
+    }
+    leaders.resize(keep, f32::NEG_INFINITY);
+    let mut least = f32::NEG_INFINITY;
+    for top in tops {
+        if *top > least {
+            let mut at = keep - 1;
+            while at > 0 && leaders[at - 1] < *top {
+                leaders[at] = leaders[at - 1];
+                at -= 1;
+            }
+            leaders[at] = *top;
+            least = leaders[keep - 1];
+        }
+    }
+    least
+}
+
 /// What one search stands on.
 #[derive(Clone, Copy)]
 struct Ground<'a> {
@@ -148,27 +179,30 @@ impl Ground<'_> {
         memo.scores.resize(memo.products.len(), 0.0);
         memo.tops.resize(memo.products.len() / coarse::BLOCK, 0.0);
         let scale = worth * view.header.coarse_step;
-        coarse::scores(&memo.products, scale, view.coarse_bias, &mut memo.scores, &mut memo.tops);
-        memo.lists.start(lists.clamp(1, n_lists));
+        let length = dot(&memo.query, &memo.query).sqrt();
+        let (by_list, scales) = ([view.coarse_bias, view.spread], [scale, view.header.reach * length]);
+        coarse::scores(&memo.products, &by_list, scales, &mut memo.scores, &mut memo.tops);
+        let lists = lists.clamp(1, n_lists);
+        memo.lists.start(lists);
+        let floor = likely_floor(&memo.tops, lists, &mut memo.leaders);
         for (b, top) in memo.tops.iter().enumerate() {
-            if *top < memo.lists.floor() {
+            if *top < floor {
                 continue;
             }
             let at = b * coarse::BLOCK;
             for (l, score) in memo.scores[at..n_lists.min(at + coarse::BLOCK)].iter().enumerate() {
-                if *score >= memo.lists.floor() {
+                if *score >= floor {
                     memo.lists.push(key((at + l) as u32, *score));
                 }
             }
         }
         memo.picked.clear();
-        for key in memo.lists.unordered() {
+        for key in memo.lists.ordered() {
             let list = number(*key);
             let likeness = view.similarity.between(&memo.query, grid.centroid(list as usize));
             let score = if view.similarity == Similarity::Euclidean { likeness / 2.0 } else { likeness };
             memo.picked.push((score, list));
         }
-        memo.picked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     }
 
     /// Scans the picked lists by codes and compares the best `rerank`.
