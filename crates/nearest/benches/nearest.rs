@@ -40,7 +40,9 @@ fn main() -> Result<(), Failed> {
     rayon::ThreadPoolBuilder::new().num_threads(BUILD_THREADS).build_global()?;
     let mut out = Map::new();
     for target in [0.9, 0.95, 0.99] {
-        if target != 0.95 && args.iter().any(|a| a == "--once") { continue; }
+        if target != 0.95 && args.iter().any(|a| a == "--once") {
+            continue;
+        }
         let options = options(&args, target);
         let index = built(&input, &options, &mut out, target == 0.95)?;
         out.insert(format!("recall {target:.2}"), timed(&index, &input, None)?);
@@ -52,7 +54,10 @@ fn main() -> Result<(), Failed> {
             }
         }
     }
-    if args.iter().any(|a| a == "--once") { println!("{}", Value::Object(out)); return Ok(()); }
+    if args.iter().any(|a| a == "--once") {
+        println!("{}", Value::Object(out));
+        return Ok(());
+    }
     let options = Options { compressed: true, ..options(&args, 0.95) };
     let index = built(&input, &options, &mut Map::new(), false)?;
     let mut compressed = timed(&index, &input, None)?;

@@ -44,7 +44,7 @@ impl Best {
     /// Forgets everything; what is kept from now on.
     pub(crate) fn start(&mut self, keep: usize) {
         self.keep = keep;
-        self.room = keep.saturating_add((keep / 2).max(16));
+        self.room = keep.saturating_add(keep.max(32));
         self.keys.clear();
         self.floor = if keep == 0 { u64::MAX } else { 0 };
     }

@@ -61,7 +61,7 @@ pub(crate) fn reaching(mut index: Index, rows: &[f32], queries: &[f32], options:
     let goal = (options.recall + MARGIN).min(1.0);
     let fewest = |index: &mut Index, reach: f32| {
         index.image.amend(|h| h.reach = reach);
-        let l = fewest_lists(index, &known, goal); eprintln!("reach {reach} {l}"); l
+        fewest_lists(index, &known, goal)
     };
     let reach = REACHES.into_iter().min_by_key(|reach| fewest(&mut index, *reach)).unwrap_or(0.0);
     index.image.amend(|h| h.reach = reach);
@@ -85,7 +85,11 @@ fn known(index: &Index, rows: &[f32], queries: &[f32], options: &Options) -> Vec
     let find = |chosen: &[u32]| {
         let mut known: Vec<Known> = chosen
             .iter()
-            .map(|i| Known { query: from[*i as usize * d..][..d].to_vec(), own: own.then(|| ids[*i as usize]), nearest: Vec::new() })
+            .map(|i| Known {
+                query: from[*i as usize * d..][..d].to_vec(),
+                own: own.then(|| ids[*i as usize]),
+                nearest: Vec::new(),
+            })
             .collect();
         let (mut best, mut scores) = (vec![Best::default(); known.len()], [0.0; ROWS]);
         best.iter_mut().for_each(|b| b.start(options.k));

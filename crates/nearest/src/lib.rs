@@ -31,3 +31,6 @@ pub use flat::Flat;
 pub use index::Index;
 pub use search::{Ask, Memo};
 pub use vector::Similarity;
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::layout::{Rows, View};
 use crate::pending::{LATER, Pending};
 use crate::scan::{self, List};
 use crate::vector::Similarity;
-use crate::wide::dot;
+use crate::wide::{self, dot};
 use tamis_spec::decision::Scored;
 use tamis_spec::mask::Mask;
 
@@ -104,6 +104,11 @@ impl Index {
         memo.picked.iter().map(|p| p.1).collect()
     }
 }
+
+/// Lists whose beginnings are on their way while one is scanned.
+const FETCHED_LISTS: usize = 4;
+/// How much of each; the processor sees for itself how it goes on.
+const FETCHED_BYTES: usize = 1_024;
 
 /// A score that at least `keep` reach, from the best of each block.
 #[inline(always)]
@@ -198,6 +203,9 @@ impl Ground<'_> {
         }
         memo.picked.clear();
         for key in memo.lists.ordered() {
+            wide::fetch(grid.centroid(number(*key) as usize));
+        }
+        for key in memo.lists.ordered() {
             let list = number(*key);
             let likeness = view.similarity.between(&memo.query, grid.centroid(list as usize));
             let score = if view.similarity == Similarity::Euclidean { likeness / 2.0 } else { likeness };
@@ -209,9 +217,17 @@ impl Ground<'_> {
     #[inline(always)]
     fn by_codes_with<S: Simd>(self, simd: S, rerank: usize, memo: &mut Memo) {
         let (view, pending) = (&self.view, self.pending);
+        let soon = |at: usize, bytes: usize| {
+            if let Some((_, list)) = memo.picked.get(at) {
+                let codes = view.codes_of(*list as usize);
+                wide::fetch(&codes[..codes.len().min(bytes)]);
+            }
+        };
+        (0..FETCHED_LISTS).for_each(|at| soon(at, FETCHED_BYTES));
         memo.tables.fill(view.grid.books, &memo.centred);
         memo.first.start(rerank);
-        for (score, list) in &memo.picked {
+        for (at, (score, list)) in memo.picked.iter().enumerate() {
+            soon(at + FETCHED_LISTS, FETCHED_BYTES);
             let list = *list as usize;
             let (start, end) = (view.starts[list], view.starts[list + 1]);
             let blocks = view.blocks[list] as usize * LANES..view.blocks[list + 1] as usize * LANES;
@@ -271,20 +287,14 @@ impl Ground<'_> {
     /// Tells the processor that the vector of a slot will be read.
     #[inline(always)]
     fn fetch(self, slot: u32) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            const LINE: usize = 64;
-            let (at, d) = (slot as usize * self.view.d, self.view.d);
-            let bytes: &[u8] = match self.view.rows {
-                _ if slot & LATER != 0 => &[],
-                Rows::Full(rows) => bytemuck::cast_slice(&rows[at..at + d]),
-                Rows::Bytes(rows, _) => bytemuck::cast_slice(&rows[at..at + d]),
-            };
-            for line in bytes.chunks(LINE) {
-                // SAFETY: a hint; the address is that of a value.
-                unsafe { _mm_prefetch(line.as_ptr().cast(), _MM_HINT_T0) };
-            }
+        if slot & LATER != 0 {
+            return;
+        }
+        let (at, d) = (slot as usize * self.view.d, self.view.d);
+        wide::fetch(&self.view.ids[slot as usize..=slot as usize]);
+        match self.view.rows {
+            Rows::Full(rows) => wide::fetch(&rows[at..at + d]),
+            Rows::Bytes(rows, _) => wide::fetch(&rows[at..at + d]),
         }
     }
 

@@ -42,21 +42,34 @@ fn folded(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let ((a_blocks, a_rest), (b_blocks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (x, y) in a_blocks.iter().zip(b_blocks) {
-        for l in 0..LANES {
-            lanes[l] += term(x[l], y[l]);
+        lanes = std::array::from_fn(|l| lanes[l] + term(x[l], y[l]));
+    }
+    if !a_rest.is_empty() {
+        let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
+        x[..a_rest.len()].copy_from_slice(a_rest);
+        y[..b_rest.len()].copy_from_slice(b_rest);
+        lanes = std::array::from_fn(|l| lanes[l] + term(x[l], y[l]));
+    }
+    let eight: [f32; 8] = std::array::from_fn(|l| lanes[l] + lanes[l + 8]);
+    let four: [f32; 4] = std::array::from_fn(|l| eight[l] + eight[l + 4]);
+    let two: [f32; 2] = std::array::from_fn(|l| four[l] + four[l + 2]);
+    two[0] + two[1]
+}
+
+/// Tells the processor that values will be read; it may not listen.
+#[inline(always)]
+pub(crate) fn fetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const LINE: usize = 64;
+        for value in values.iter().step_by((LINE / size_of::<T>().max(1)).max(1)) {
+            // SAFETY: a hint; the address is that of a value.
+            unsafe { _mm_prefetch(std::ptr::from_ref(value).cast(), _MM_HINT_T0) };
         }
     }
-    for (l, (x, y)) in a_rest.iter().zip(b_rest).enumerate() {
-        lanes[l] += term(*x, *y);
-    }
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for l in 0..width {
-            lanes[l] += lanes[l + width];
-        }
-    }
-    lanes[0]
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 #[cfg(test)]
