@@ -4,23 +4,24 @@ use super::{File, Tree, Violation};
 
 const SPEC: &[&str] = &["spec"];
 const TEXTS: &[&str] = &["spec", "text"];
-const SEARCH: &[&str] = &["spec", "text", "index"];
+const SEARCH: &[&str] = &["spec", "text", "index", "nearest"];
 const FUNNEL: &[&str] = &["spec", "features", "retrieve", "rank", "rerank"];
 const SERVE: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel"];
 const TRAIN: &[&str] = &["spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe"];
 const ALL: &[&str] = &[
     "spec", "log", "features", "retrieve", "rank", "rerank", "funnel", "observe", "train", "serve", "ingest",
-    "adapters", "world", "text", "index",
+    "adapters", "world", "text", "index", "nearest",
 ];
 
 /// Which crates of the workspace a crate may depend on. Rooms know the vocabulary and no other room; `funnel` is where
 /// a decision is run, for training and serving alike.
-const LAWS: [(&str, &[&str]); 17] = [
+const LAWS: [(&str, &[&str]); 18] = [
     ("spec", &[]),
     ("log", SPEC),
     ("features", TEXTS),
     ("text", SPEC),
     ("index", TEXTS),
+    ("nearest", SPEC),
     ("retrieve", SEARCH),
     ("rank", SPEC),
     ("rerank", SPEC),
@@ -210,7 +211,7 @@ mod tests {
             "serve",
             "[dependencies]\ntamis-train.workspace = true\n",
             &[
-                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, log, features, retrieve, rank, rerank, funnel",
+                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, nearest, log, features, retrieve, rank, rerank, funnel",
             ],
         );
         check("new", "", &["crates/new/Cargo.toml:1: no law says what `new` may depend on"]);
