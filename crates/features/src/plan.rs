@@ -2,7 +2,7 @@
 
 use crate::aggregate::text_of;
 use crate::call;
-use crate::eval::{At, Ids, Numbers, Scratch, Slot};
+use crate::eval::{At, Ids, Numbers, Scratch, Slot, TextOf};
 use crate::function::{Eval, Function, Per};
 use crate::names::{Cx, Scope};
 use crate::state::{
@@ -14,7 +14,7 @@ use tamis_spec::decision::{Answer, Need};
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::encode::Encode;
 use tamis_spec::events::{EventRows, Events};
-use tamis_spec::expr::{Call, Expr, Node as Tree};
+use tamis_spec::expr::{Call, Expr, Node as Tree, parse};
 use tamis_spec::kind::Kind;
 use tamis_spec::matrix::Matrix;
 use tamis_spec::system::{Origin, System};
@@ -34,6 +34,8 @@ pub struct FeaturePlan {
     pub eligible: Option<Feature>,
     /// By event: which events a derived one is.
     pub derived: Vec<Option<Filter>>,
+    /// The texts of a decision that needs ask for.
+    pub texts: Vec<(Need, Box<dyn TextOf>)>,
     /// Of the label: its grades' outcomes, then those against.
     pub outcomes: Vec<Outcome>,
 }
@@ -94,9 +96,16 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
             }
         }
     }
-    let mut found = Vec::new();
+    let (mut found, mut texts): (Vec<(Need, usize)>, Vec<(Need, Box<dyn TextOf>)>) = (Vec::new(), Vec::new());
     for need in needs {
-        if found.iter().any(|(n, _)| n == need) {
+        if found.iter().any(|(n, _)| n == need) || texts.iter().any(|(n, _)| n == need) {
+            continue;
+        }
+        if let Need::Text { of, at } = need {
+            match text_need(of, *at, &mut cx) {
+                Ok(text) => texts.push((need.clone(), text)),
+                Err(d) => wrong.push(d),
+            }
             continue;
         }
         match need_cell(need, &mut cx) {
@@ -141,7 +150,7 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
         let (condition, amount) = (read(&spec.condition), read(&spec.amount));
         outcomes.push(Outcome { event: spec.event, condition, amount });
     }
-    (FeaturePlan { features, cells, needs: found, condition, eligible, derived, outcomes }, wrong)
+    (FeaturePlan { features, cells, needs: found, condition, eligible, derived, texts, outcomes }, wrong)
 }
 
 fn feature(name: &str, e: &Expr, cx: &mut Cx<'_>) -> Result<Feature, Diagnostic> {
@@ -182,6 +191,17 @@ fn after(e: &Expr, system: &System) -> usize {
     after
 }
 
+/// A text that is the same for all candidates.
+fn text_need(of: &str, at: usize, cx: &mut Cx<'_>) -> Result<Box<dyn TextOf>, Diagnostic> {
+    let e = parse(of, at)?;
+    let node = cx.quoted(&e)?;
+    match node.eval {
+        Eval::Texts(text) if node.per == Per::Decision => Ok(text),
+        Eval::Texts(_) => Err(Diagnostic::new(e.span, "what is asked with cannot depend on the candidate")),
+        _ => Err(Diagnostic::new(e.span, format!("a text is asked with, found {}", node.ty.name()))),
+    }
+}
+
 fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
     let system = cx.system;
     let path = |names: &[String]| {
@@ -196,6 +216,7 @@ fn need_cell(need: &Need, cx: &mut Cx<'_>) -> Result<usize, Diagnostic> {
         Need::Fading { event, half_life_ms } => (*event, item, What::Decay { half_life_ms: *half_life_ms }),
         Need::Moments { event, first: true } => (*event, item, What::FirstTime),
         Need::Moments { event, first: false } => (*event, item, What::LastTime),
+        Need::Text { .. } => unreachable!("a text is read of the decision and kept in no cell"),
     };
     let event_name = system.events[event].name.value.clone();
     let call = Call {
@@ -266,13 +287,25 @@ struct Keys {
 const PREFETCHED_ROWS_MAX: usize = 4;
 
 impl FeaturePlan {
-    /// The answer to a need as of the state.
+    /// The texts that needs ask for, in the order of [`Self::texts`].
+    pub fn read_texts(&self, moment: &Moment<'_>, reader: &Reader, out: &mut Vec<String>) {
+        out.resize_with(self.texts.len(), String::new);
+        let slots = [Slot::One(moment.user), Slot::Many(&[])];
+        let at = At { n: 1, ..at(moment, &slots, &[], &reader.scratch) };
+        for ((_, of), out) in self.texts.iter().zip(out) {
+            out.clear();
+            out.push_str(of.text(&at, 0));
+        }
+    }
+
+    /// The answer to a need as of the state; texts are answered by [`Self::read_texts`].
     pub fn answer<'a>(&self, need: &Need, user: u32, state: &'a State) -> Answer<'a> {
         let cell = self.needs.iter().find(|(n, _)| n == need).map(|(_, c)| *c).expect("every need was planned for");
         match need {
             Need::History { .. } => Answer::History(state.list(cell, user)),
             Need::Counts { .. } => Answer::Counts(state.sums(cell)),
             Need::Moments { .. } => Answer::Moments(state.times(cell)),
+            Need::Text { .. } => unreachable!("texts are no cells"),
             Need::Fading { half_life_ms, .. } => {
                 Answer::Fading { sums: state.fading(cell), half_life_ms: *half_life_ms }
             }

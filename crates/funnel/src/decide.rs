@@ -83,6 +83,8 @@ pub struct Desk {
     memos: Vec<Memo>,
     learned_memos: Vec<Memo>,
     vectors: Vec<Vec<f32>>,
+    /// What was asked with.
+    texts: Vec<String>,
     reader: Reader,
     column: Vec<f32>,
     merged: Mask,
@@ -135,11 +137,13 @@ pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start
     let n_sources = scene.past.sources.len();
     desk.memos.resize_with(n_sources, Memo::default);
     desk.found.resize_with(n_sources, Vec::new);
+    scene.plan.features.read_texts(&bare(scene, request, &[]), &desk.reader, &mut desk.texts);
+    let texts = std::mem::take(&mut desk.texts);
     let vectors = std::mem::take(&mut desk.vectors);
     let excluded = std::mem::take(&mut desk.excluded);
     let user_vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
     let answers: Vec<Vec<Answer<'_>>> =
-        scene.plan.sources.iter().map(|s| answers_of(scene, &s.needs, request.user)).collect();
+        scene.plan.sources.iter().map(|s| answers_of(scene, &s.needs, request.user, &texts)).collect();
     let ask = |s: usize| Ask {
         now: request.now,
         user: request.user,
@@ -171,17 +175,23 @@ pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start
     let proposed = || desk.found.iter().map(|f| f.len() as u32).sum();
     let n_in = request.given.map_or_else(proposed, |given| given.len() as u32);
     decided.parts.push(PartTrace { n_in, n_out: n as u32, nanos: (scene.clock)() - from, skipped: false });
-    (desk.vectors, desk.excluded) = (vectors, excluded);
+    (desk.vectors, desk.excluded, desk.texts) = (vectors, excluded, texts);
 }
 
-fn answers_of<'a>(scene: &Scene<'a>, needs: &[Need], user: u32) -> Vec<Answer<'a>> {
-    needs.iter().map(|n| scene.plan.features.answer(n, user, &scene.past.state)).collect()
+/// `texts`: of the decision, in the order of the plan's.
+fn answers_of<'a>(scene: &Scene<'a>, needs: &[Need], user: u32, texts: &'a [String]) -> Vec<Answer<'a>> {
+    let planned = &scene.plan.features;
+    let answer = |need: &Need| match planned.texts.iter().position(|(n, _)| n == need) {
+        Some(text) => Answer::Text(&texts[text]),
+        None => planned.answer(need, user, &scene.past.state),
+    };
+    needs.iter().map(answer).collect()
 }
 
 fn exclude(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) {
     desk.excluded.clear();
     for plan in scene.plan.rerank.iter().filter(|p| p.excludes) {
-        for answer in answers_of(scene, &plan.needs, request.user) {
+        for answer in answers_of(scene, &plan.needs, request.user, &[]) {
             answer.visits().iter().for_each(|v| {
                 desk.excluded.insert(v.item);
             });
@@ -195,7 +205,7 @@ fn learned_vectors(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) {
     desk.learned_memos.resize_with(n, Memo::default);
     desk.vectors.resize_with(n, Vec::new);
     for (i, learned) in scene.fitted.learned.iter().enumerate() {
-        let answers = answers_of(scene, &scene.plan.learned[i].needs, request.user);
+        let answers = answers_of(scene, &scene.plan.learned[i].needs, request.user, &[]);
         let out = &mut desk.vectors[i];
         out.clear();
         out.resize(learned.items().dimensions, 0.0);
@@ -375,7 +385,7 @@ fn rerank(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, decided: &m
             now: request.now,
             actors: scene.actors,
             item_actor: scene.plan.system.decision.item,
-            answers: &answers_of(scene, &plan.needs, request.user),
+            answers: &answers_of(scene, &plan.needs, request.user, &[]),
             limit: request.limit,
         };
         part.order(&ask, &mut list, &mut changes);

@@ -37,6 +37,12 @@ impl Past {
         }
     }
 
+    /// Brings everything to `t`, of which nothing at `t` or later is read: windows let go, and what became known of actors is taken in.
+    pub fn advance(&mut self, plan: &Plan, actors: &Actors, t: i64) {
+        self.state.advance(&plan.features.cells, actors, t);
+        self.sources.iter_mut().for_each(|s| s.learn(actors, t));
+    }
+
     /// Folds events of one declared kind.
     pub fn fold(&mut self, plan: &Plan, actors: &Actors, events: &Events, event: usize, rows: std::ops::Range<usize>) {
         let Self { state, sources, listeners, buffers, .. } = self;
@@ -81,7 +87,7 @@ impl<'a> Replay<'a> {
     /// Folds every event known before `t` into `past` and brings it to `t`: what is read then is strictly before `t`.
     pub fn until(&mut self, t: i64, past: &mut Past) {
         self.fold_before(t, past);
-        past.state.advance(&self.plan.features.cells, self.actors, t);
+        past.advance(self.plan, self.actors, t);
     }
 
     /// Folds all the rest.

@@ -112,7 +112,7 @@ impl fmt::Display for Error {
             Self::Read { file, reason } => write!(f, "cannot read {}: {reason}", file.display()),
             Self::Format { file } => write!(
                 f,
-                "{} is of no known format; known: .csv .tsv .jsonl .ndjson, each also .gz .zst or .zip, .parquet, and databases with `sql`",
+                "{} is of no known format; known: .csv .tsv .jsonl .ndjson .qrels .trec .xml, each also .gz .zst or .zip, .parquet, and databases with `sql`",
                 file.display()
             ),
             Self::Empty { file } => {

@@ -4,6 +4,7 @@ mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
+mod trec;
 
 use crate::cell::Cell;
 use crate::error::Error;
@@ -54,7 +55,7 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
     if format == "parquet" && packed.is_empty() {
         return parquet::read(file, wanted, each);
     }
-    if !["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json"].contains(&format) {
+    if !["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json", "trec", "sgml", "xml"].contains(&format) {
         return Err(Error::Format { file: file.to_path_buf() });
     }
     let opened = File::open(file).map_err(|e| unreadable(file, &e))?;
@@ -80,6 +81,7 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
             let layout = Layout { delimiter: Some(layout.delimiter.unwrap_or(default)), ..*layout };
             lines(file, input, &layout, wanted, each)
         }
+        "trec" | "sgml" | "xml" => trec::read(file, input, wanted, each),
         _ => objects(file, input, wanted, each),
     }
 }

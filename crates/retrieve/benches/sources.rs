@@ -27,6 +27,7 @@ fn main() {
     let pairs_of = |_: usize| pairs.clone();
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ask = FitAsk {
+        until: i64::MAX,
         system: &system,
         pairs: &pairs_of,
         texts: &|_, _| Vec::new(),

@@ -82,6 +82,7 @@ pub(crate) fn with_fit<R>(
     f(&FitAsk {
         system: &system,
         pairs: &pairs_of,
+        until: i64::MAX,
         texts: &|_, _| Vec::new(),
         folder: &|_| None,
         n_users,

@@ -18,6 +18,7 @@ pub mod recent;
 mod running;
 pub mod source;
 mod stored;
+pub mod text;
 mod texts;
 pub mod topk;
 pub mod vector;
@@ -29,7 +30,7 @@ use tamis_spec::kind::Kind;
 
 /// Kinds of `[[candidates]]`.
 pub const SOURCES: &[Kind<dyn SourceKind>] =
-    &[popular::KIND, recent::KIND, graph::KIND, neighbours::KIND, ease::KIND, vector::KIND];
+    &[popular::KIND, recent::KIND, graph::KIND, neighbours::KIND, ease::KIND, vector::KIND, text::KIND];
 
 /// Kinds of `[learned.NAME]`.
 pub const LEARNED: &[Kind<dyn LearnedKind>] = &[als::KIND, lsa::KIND, encoder::KIND];

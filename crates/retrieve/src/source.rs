@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use tamis_spec::actors::Actors;
 use tamis_spec::decision::{Ask, Happened, Need, Scored};
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::system::{Part, System};
@@ -52,6 +53,8 @@ pub struct FitAsk<'a> {
     pub system: &'a System,
     /// Users and items of every occurrence of an event (index in the system), in log order.
     pub pairs: &'a (dyn Fn(usize) -> Pairs + Sync),
+    /// What became known at this moment, ms, or later is not seen.
+    pub until: i64,
     /// The texts of a field of an actor as they were known, by dense index; empty where there was none.
     pub texts: &'a (dyn Fn(usize, usize) -> Vec<String> + Sync),
     /// The folder of that name, beside the system file or in the data directory.
@@ -93,6 +96,8 @@ pub trait Source: Send + Sync {
     fn score(&self, ask: &Ask<'_>, items: &[u32], memo: &mut Memo, out: &mut [f32]);
     /// Takes in an occurrence of the event it folds.
     fn fold(&mut self, happened: &Happened<'_>);
+    /// Takes in what became known of actors before `now`; never goes back. Most sources read none of it.
+    fn learn(&mut self, _actors: &Actors, _now: i64) {}
     /// Another that shares what was fitted and starts with nothing folded.
     fn replica(&self) -> Box<dyn Source>;
 }

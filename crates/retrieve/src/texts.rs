@@ -3,7 +3,7 @@
 use crate::learned::Learned;
 use crate::source::{FitAsk, Memo};
 use tamis_spec::decision::Answer;
-use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::diagnostic::{Diagnostic, Span};
 use tamis_spec::encode::Encode;
 use tamis_spec::system::{Part, System, Type};
 use tamis_spec::vectors::Vectors;
@@ -11,26 +11,24 @@ use tamis_text::Remembering;
 
 /// The text fields that `of` names: actors and fields, by index.
 pub(crate) fn fields(part: &Part, system: &System) -> Result<Vec<(usize, usize)>, Diagnostic> {
-    let mut out = Vec::new();
-    for path in part.params.texts("of") {
-        let refused = |message: String| Diagnostic::new(path.span.clone(), message);
-        let Some((actor, field)) = path.value.split_once('.') else {
-            return Err(refused(format!("`of` names text fields, found `{}`", path.value)).help("write ACTOR.FIELD"));
-        };
-        let Some(at) = system.actor(actor) else {
-            let known = system.actors.iter().map(|a| a.name.value.as_str());
-            return Err(Diagnostic::unknown(path.span.clone(), "actor", actor, known));
-        };
-        let texts = || system.actors[at].fields.iter().filter(|f| f.ty == Type::Text).map(|f| f.name.value.as_str());
-        match system.actors[at].fields.iter().position(|f| f.name.value == field && f.ty == Type::Text) {
-            Some(field) => out.push((at, field)),
-            None => {
-                let what = format!("text field of `{actor}`");
-                return Err(Diagnostic::unknown(path.span.clone(), &what, field, texts()));
-            }
-        }
+    part.params.texts("of").iter().map(|path| field(&path.value, &path.span, system)).collect()
+}
+
+/// The text field that `ACTOR.FIELD` names: actor and field, by index.
+pub(crate) fn field(path: &str, span: &Span, system: &System) -> Result<(usize, usize), Diagnostic> {
+    let refused = |message: String| Diagnostic::new(span.clone(), message);
+    let Some((actor, field)) = path.split_once('.') else {
+        return Err(refused(format!("`of` names text fields, found `{path}`")).help("write ACTOR.FIELD"));
+    };
+    let Some(at) = system.actor(actor) else {
+        let known = system.actors.iter().map(|a| a.name.value.as_str());
+        return Err(Diagnostic::unknown(span.clone(), "actor", actor, known));
+    };
+    let texts = || system.actors[at].fields.iter().filter(|f| f.ty == Type::Text).map(|f| f.name.value.as_str());
+    match system.actors[at].fields.iter().position(|f| f.name.value == field && f.ty == Type::Text) {
+        Some(field) => Ok((at, field)),
+        None => Err(Diagnostic::unknown(span.clone(), &format!("text field of `{actor}`"), field, texts())),
     }
-    Ok(out)
 }
 
 /// The texts of every actor that the fields are of, those of one actor with a space between.

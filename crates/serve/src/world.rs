@@ -31,7 +31,7 @@ impl World {
     /// folded, and not behind those that are being written.
     pub(crate) fn advance(&mut self, plan: &Plan, now: i64) -> i64 {
         let time = now.max(self.as_of).min(self.hold.unwrap_or(i64::MAX));
-        self.past.state.advance(&plan.features.cells, &self.actors, time);
+        self.past.advance(plan, &self.actors, time);
         self.as_of = time;
         time
     }
@@ -46,7 +46,7 @@ impl World {
         // Decisions come behind all that is known, so that what was there before it is asked for by nobody.
         let known = batch.rows.iter().filter_map(|rows| rows.known.last()).max();
         self.as_of = known.map_or(self.as_of, |known| self.as_of.max(known.saturating_add(1)));
-        past.state.advance(&plan.features.cells, actors, self.as_of);
+        past.advance(plan, actors, self.as_of);
         actors.forget_earlier();
         self.passing.clear(&plan.system);
         n_unknown

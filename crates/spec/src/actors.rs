@@ -270,6 +270,8 @@ pub struct Table {
     pub described: Vec<bool>,
     /// When each was first described, in the order of the log: `i64::MIN` before the first event, and the dense index.
     pub told: Vec<(i64, u32)>,
+    /// When one that had been described was described again, and its dense index; in the order of the log, from the first event on.
+    pub retold: Vec<(i64, u32)>,
     /// What fields were before they changed.
     pub earlier: Earlier,
 }
@@ -375,6 +377,7 @@ impl Actors {
             fields: a.fields.iter().map(|f| Field::new(&f.ty)).collect(),
             described: Vec::new(),
             told: Vec::new(),
+            retold: Vec::new(),
             earlier: Earlier::default(),
         };
         Self { tables: system.actors.iter().map(table).collect(), words: Interner::default(), begun: false }
@@ -418,6 +421,8 @@ impl Actors {
         }
         if !std::mem::replace(&mut table.described[at], true) {
             table.told.push((if self.begun { rows.known[row] } else { i64::MIN }, at as u32));
+        } else if self.begun {
+            table.retold.push((rows.known[row], at as u32));
         }
     }
 

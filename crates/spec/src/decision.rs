@@ -41,6 +41,13 @@ pub enum Need {
         /// The first, not the last.
         first: bool,
     },
+    /// A text that the decision knows: what was asked, or a text of the actor that it is for.
+    Text {
+        /// The expression.
+        of: String,
+        /// Where it begins in the system file.
+        at: usize,
+    },
 }
 
 /// The answer to a [`Need`] as of the decision: nothing in it happened at `now` or later.
@@ -59,6 +66,8 @@ pub enum Answer<'a> {
     },
     /// By item, ms; `i64::MIN` for those that had none, and items past the end have none.
     Moments(&'a [i64]),
+    /// Empty where there was none.
+    Text(&'a str),
 }
 
 impl<'a> Answer<'a> {

@@ -32,6 +32,12 @@ impl Data {
         self.actors.apply(&schema_of(&plan.system), batch, &mut self.events);
     }
 
+    /// The moment, ms, behind all that is known; 0 where nothing happened.
+    pub fn end(&self) -> i64 {
+        let last = self.events.kinds.iter().filter_map(|rows| rows.known.last()).max();
+        last.map_or(0, |known| known.saturating_add(1))
+    }
+
     /// How many users and items there are.
     pub fn sizes(&self, plan: &Plan) -> (usize, usize) {
         let decision = &plan.system.decision;

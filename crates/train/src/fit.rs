@@ -114,6 +114,7 @@ pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Resu
     let ask = tamis_retrieve::source::FitAsk {
         system: &plan.system,
         pairs: &pairs,
+        until: cut.min(data.end()),
         texts: &texts,
         folder: &|name| data.folders.iter().map(|dir| dir.join(name)).find(|path| path.is_dir()),
         n_users,
