@@ -260,3 +260,128 @@ impl Source for Text {
         Box::new(Self { from, index, known, n_told: 0, n_retold: 0 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ask_of, asked_with, named, part, system, text, with_fit};
+    use tamis_spec::actors::schema_of;
+    use tamis_spec::batch::Column;
+    use tamis_spec::diagnostic::Spanned;
+    use tamis_spec::events::Events;
+    use tamis_spec::mask::Mask;
+    use tamis_spec::param::ParamValue;
+    use tamis_spec::system::{FieldSpec, Type};
+
+    fn films() -> System {
+        let mut system = system();
+        for (name, ty) in [("title", Type::Text), ("plot", Type::Text), ("year", Type::Number)] {
+            let field = FieldSpec {
+                name: named(name),
+                ty,
+                column: name.into(),
+                separator: "|".into(),
+                weighted: false,
+                pattern: None,
+            };
+            system.actors[1].fields.push(field);
+        }
+        system
+    }
+
+    fn of(fields: &[&str]) -> Part {
+        let fields = fields.iter().map(|f| Spanned { value: f.to_string(), span: 3..5 }).collect();
+        let query = ("query", text("request.query"));
+        part("text", vec![query, ("of", ParamValue::Texts(fields)), ("language", text("english"))])
+    }
+
+    const TITLES: [&str; 4] = ["Running", "The dogs", "", "A dog runs"];
+    const PLOTS: [&str; 4] = ["of cats and a dog", "", "", "to the cats"];
+
+    fn opened(system: &System, until: i64) -> Box<dyn Source> {
+        let part = of(&["movie.title^3", "movie.plot"]);
+        let texts = |_: usize, field: usize| [TITLES, PLOTS][field].map(String::from).to_vec();
+        let fitted =
+            with_fit(&[], 2, 4, 1, |ask| KIND.it.fit(&part, &FitAsk { system, texts: &texts, until, ..*ask }).unwrap());
+        KIND.it.open(&part, &Arc::new(fitted), &Opened { system, learned: &[] }).unwrap()
+    }
+
+    fn found(source: &dyn Source, query: &str, excluded: &Mask) -> (Vec<u32>, Vec<f32>) {
+        let answers = [Answer::Text(query)];
+        let ask = ask_of(0, 6, &answers, &[], excluded);
+        let (list, scores) = asked_with(source, &ask, 9, &mut Memo::default());
+        list.iter().for_each(|s| assert_eq!(scores[s.item as usize].to_bits(), s.score.to_bits()));
+        (list.into_iter().map(|s| s.item).collect(), scores)
+    }
+
+    #[test]
+    fn items_answer_by_words_of_their_fields_and_heavier_fields_count_more() {
+        let source = opened(&films(), 0);
+        let check = |query: &str, expected: &[u32]| {
+            assert_eq!(found(&*source, query, &Mask::default()).0, expected, "{query}");
+        };
+        check("dog", &[1, 3, 0]);
+        check("a running dog", &[0, 3, 1]);
+        check("+cat -dog", &[]);
+        check("\"dog runs\"", &[3]);
+        check("the", &[]);
+        check("\"", &[]);
+        let (none, scores) = found(&*source, "", &Mask::default());
+        assert!(none.is_empty() && scores.iter().all(|s| s.is_nan()));
+        let mut excluded = Mask::default();
+        excluded.insert(3);
+        assert_eq!(found(&*source, "dog", &excluded).0, [1, 0]);
+    }
+
+    #[test]
+    fn what_is_said_of_items_later_counts_from_its_moment_on() {
+        let system = films();
+        let (schema, mut actors) = (schema_of(&system), Actors::new(&system));
+        let (mut batch, mut events) = (schema.batch(), Events::new(&system));
+        let mut say = |kind: usize, time: i64, key: &str, title: &str| {
+            batch.order.push(kind as u16);
+            let rows = &mut batch.rows[kind];
+            rows.time.push(time);
+            rows.known.push(time);
+            rows.keys.iter_mut().for_each(|k| k.push(key));
+            for (field, column) in rows.fields.iter_mut().enumerate() {
+                match column {
+                    Column::Texts(texts) => texts.push(if field == 0 { title } else { "" }),
+                    other => other.push_missing(),
+                }
+            }
+        };
+        TITLES.iter().enumerate().for_each(|(i, title)| say(1, 0, &i.to_string(), title));
+        say(2, 0, "0", "");
+        say(1, 10, "4", "Dogs again");
+        say(1, 20, "1", "No more");
+        actors.apply(&schema, &batch, &mut events);
+        let mut source = opened(&system, 5);
+        let mut at = |now: i64| {
+            source.learn(&actors, now);
+            found(&*source, "dog", &Mask::default()).0
+        };
+        assert_eq!(at(10), [1, 3, 0]);
+        assert_eq!(at(11), [1, 4, 3, 0]);
+        assert_eq!(at(21), [4, 3, 0]);
+        assert_eq!(found(&*source.replica(), "dog", &Mask::default()).0, [1, 3, 0]);
+    }
+
+    #[test]
+    fn wrong_fields_weights_and_bytes_are_told() {
+        let system = films();
+        let check = |fields: &[&str], expected: &str| {
+            let found = KIND.it.plan(&of(fields), &system).err().map(|d| d.to_string()).unwrap_or_default();
+            assert!(found.contains(expected), "{found}");
+        };
+        check(&["movie.titel"], "did you mean `title`?");
+        check(&["movie.title^0"], "the weight of `movie.title` is a number above 0");
+        check(&["movie.year"], "unknown text field");
+        check(&[], "1 to 8 text fields, found 0");
+        let part = of(&["movie.title"]);
+        for bytes in [Vec::new(), vec![0; 9], vec![7; 400]] {
+            let open = KIND.it.open(&part, &Arc::new(bytes), &Opened { system: &system, learned: &[] });
+            assert!(open.err().expect("it is damaged").to_string().contains("train again"));
+        }
+    }
+}
