@@ -58,7 +58,8 @@ struct Chunk {
 struct Terms {
     text: String,
     ends: Vec<usize>,
-    table: HashTable<u32>,
+    /// Each word's hash with its number.
+    table: HashTable<(u64, u32)>,
 }
 
 impl Builder {
@@ -271,15 +272,18 @@ impl Terms {
     /// A word's number, a new one where it has none.
     #[inline]
     fn number(&mut self, term: &str) -> u32 {
-        let hash = hash(term);
+        let mut hasher = FxHasher::default();
+        hasher.write(term.as_bytes());
+        let hash = hasher.finish();
         let Self { text, ends, table } = self;
-        if let Some(known) = table.find(hash, |n| of(text, ends, *n) == term) {
-            return *known;
+        let same = |(known, n): &(u64, u32)| *known == hash && of(text, ends, *n) == term;
+        if let Some((_, number)) = table.find(hash, same) {
+            return *number;
         }
         let number = ends.len() as u32;
         text.push_str(term);
         ends.push(text.len());
-        table.insert_unique(hash, number, |n| crate::build::hash(of(text, ends, *n)));
+        table.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
 }
@@ -288,13 +292,6 @@ impl Terms {
 fn of<'a>(text: &'a str, ends: &[usize], number: u32) -> &'a str {
     let n = number as usize;
     &text[if n == 0 { 0 } else { ends[n - 1] }..ends[n]]
-}
-
-#[inline]
-fn hash(term: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(term.as_bytes());
-    hasher.finish()
 }
 
 /// Which chunks have a term.

@@ -42,7 +42,7 @@ impl Dice {
             };
             format!("{sign}{piece}")
         };
-        (0..1 + self.below(5)).map(|_| piece(self)).collect::<Vec<_>>().join(" ")
+        (0..1 + self.below(9)).map(|_| piece(self)).collect::<Vec<_>>().join(" ")
     }
 }
 
