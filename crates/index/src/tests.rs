@@ -420,6 +420,7 @@ fn hostile_texts_are_queries_within_bounds() {
         "+-".repeat(1 << 19),
         "red ".repeat(1 << 18),
         (0..1 << 17).map(|i| format!("word{i}* ")).collect(),
+        (0..1 << 17).map(|i| format!("word{i}—")).collect(),
         "x~2 ".repeat(1 << 18),
         "é".repeat(1 << 19),
         "\u{202e}\u{0}\u{feff}red\u{200b}".repeat(1 << 15),
