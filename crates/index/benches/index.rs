@@ -39,9 +39,9 @@ fn measure(dir: &Path, two: bool) -> Value {
     let (index_s, index_cpu_s) = (start.elapsed().as_secs_f64(), cpu_s() - cpu);
     let index_mb = bytes.len() as f64 / f64::from(1 << 20);
     let start = Instant::now();
-    let index = Index::open(Arc::new(bytes)).expect("these bytes were just written");
+    let mut index = Index::open(Arc::new(bytes)).expect("these bytes were just written");
     let open_s = start.elapsed().as_secs_f64();
-    json!({
+    let mut out = json!({
         "index_s": index_s,
         "index_cpu_s": index_cpu_s,
         "docs_per_s": docs.len() as f64 / index_s,
@@ -51,7 +51,39 @@ fn measure(dir: &Path, two: bool) -> Value {
         "top10": latencies(&index, &queries, 10),
         "top500": latencies(&index, &queries, 500),
         "diff": if two { Value::Null } else { json!(difference(dir, &index, &queries)) },
-    })
+        "correct_us": correct_us(&index, &queries),
+    });
+    let (first, each) = replace_us(&mut index, &docs, two);
+    out["first_replaced_us"] = json!(first);
+    out["replaced_us"] = json!(each);
+    out
+}
+
+/// Mean time to correct a word of which two letters were swapped and one was left out.
+fn correct_us(index: &Index, queries: &[&str]) -> f64 {
+    let words = queries.iter().take(500).filter_map(|q| q.split(' ').max_by_key(|w| w.len()));
+    let wrong: Vec<String> =
+        words.filter(|w| w.len() > 4).map(|w| format!("{}{}{}", &w[1..2], &w[..1], &w[3..])).collect();
+    let start = Instant::now();
+    let found = wrong.iter().filter(|w| index.correct(w, 2).is_some()).count();
+    let us = start.elapsed().as_secs_f64() * 1e6 / wrong.len().max(1) as f64;
+    if found == 0 { f64::NAN } else { us }
+}
+
+/// Time of the first replacement of a document, which makes the terms of each document, and the mean of 1,000 more.
+fn replace_us(index: &mut Index, docs: &[Vec<&str>], two: bool) -> (f64, f64) {
+    let mut replace = |i: usize| {
+        let texts = &docs[i * 7 % docs.len()];
+        let joined = texts.join(" ");
+        let of: &[&str] = if two { texts } else { &[&joined] };
+        index.insert((i * 13 % docs.len()) as u32, of).expect("the id is in the index");
+    };
+    let start = Instant::now();
+    replace(0);
+    let first = start.elapsed().as_secs_f64() * 1e6;
+    let start = Instant::now();
+    (1..=1_000).for_each(&mut replace);
+    (first, start.elapsed().as_secs_f64() * 1e3)
 }
 
 fn options(two: bool) -> Options {

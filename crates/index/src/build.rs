@@ -57,8 +57,9 @@ struct Chunk {
 #[derive(Default)]
 struct Terms {
     text: String,
-    ends: Vec<usize>,
-    table: HashTable<u32>,
+    ends: Vec<u32>,
+    /// Half of each word's hash with its number.
+    table: HashTable<(u32, u32)>,
 }
 
 impl Builder {
@@ -271,30 +272,32 @@ impl Terms {
     /// A word's number, a new one where it has none.
     #[inline]
     fn number(&mut self, term: &str) -> u32 {
-        let hash = hash(term);
+        let mut hasher = FxHasher::default();
+        hasher.write(term.as_bytes());
+        let short = (hasher.finish() >> 32) as u32;
         let Self { text, ends, table } = self;
-        if let Some(known) = table.find(hash, |n| of(text, ends, *n) == term) {
-            return *known;
+        let same = |(known, n): &(u32, u32)| *known == short && of(text, ends, *n) == term;
+        if let Some((_, number)) = table.find(spread(short), same) {
+            return *number;
         }
         let number = ends.len() as u32;
         text.push_str(term);
-        ends.push(text.len());
-        table.insert_unique(hash, number, |n| crate::build::hash(of(text, ends, *n)));
+        ends.push(text.len() as u32);
+        table.insert_unique(spread(short), (short, number), |(short, _)| spread(*short));
         number
     }
 }
 
+/// A hash of which all bits differ between words, from half of one.
 #[inline]
-fn of<'a>(text: &'a str, ends: &[usize], number: u32) -> &'a str {
-    let n = number as usize;
-    &text[if n == 0 { 0 } else { ends[n - 1] }..ends[n]]
+fn spread(short: u32) -> u64 {
+    u64::from(short).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[inline]
-fn hash(term: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(term.as_bytes());
-    hasher.finish()
+fn of<'a>(text: &'a str, ends: &[u32], number: u32) -> &'a str {
+    let n = number as usize;
+    &text[if n == 0 { 0 } else { ends[n - 1] as usize }..ends[n] as usize]
 }
 
 /// Which chunks have a term.

@@ -16,6 +16,10 @@ use std::fmt;
 pub const QUERY_BYTES_MAX: usize = 16_384;
 /// Clauses of one query at most.
 pub const CLAUSES_MAX: usize = 64;
+/// Of these, those that are more than one term of the vocabulary: each costs as much as many terms.
+pub const COSTLY_MAX: usize = 16;
+/// Words of a phrase at most; those behind are not read.
+pub const PHRASE_WORDS_MAX: usize = 16;
 /// Pieces that were left out are named up to so many.
 pub const IGNORED_MAX: usize = 16;
 
@@ -26,7 +30,8 @@ pub struct Query {
     pub clauses: Vec<Clause>,
     /// Pieces of the text that say nothing: words that are in every text, signs, emoji.
     pub ignored: Vec<String>,
-    /// Whether the text was longer than [`QUERY_BYTES_MAX`] or had more than [`CLAUSES_MAX`] clauses, and the rest was not read.
+    /// Whether the text was longer than [`QUERY_BYTES_MAX`] or had more than [`CLAUSES_MAX`] clauses or [`COSTLY_MAX`] costly
+    /// ones, and the rest was left out.
     pub cut: bool,
 }
 
@@ -133,7 +138,8 @@ fn sequences(text: &str, readers: &Readers) -> Vec<Vec<String>> {
 
 /// A quoted text: a phrase, or a term where it is one word.
 fn phrase(text: &str, readers: &Readers) -> Option<Matches> {
-    let sequences = sequences(text, readers);
+    let mut sequences = sequences(text, readers);
+    sequences.iter_mut().for_each(|s| s.truncate(PHRASE_WORDS_MAX));
     match sequences.iter().map(Vec::len).max()? {
         1 => Some(Matches::Term(sequences.concat())),
         _ => Some(Matches::Phrase(sequences)),
@@ -159,7 +165,7 @@ fn words(occur: Occur, piece: &str, readers: &Readers) -> Vec<Matches> {
     let sequences = sequences(piece, readers);
     let n = sequences.iter().map(Vec::len).max().unwrap_or(0);
     if n > 1 && occur != Occur::May {
-        return vec![Matches::Phrase(sequences)];
+        return phrase(piece, readers).into_iter().collect();
     }
     if sequences.iter().all(|s| s.len() == n) {
         let alike = |i: usize| {
@@ -191,15 +197,25 @@ fn fuzzy(piece: &str) -> Option<(&str, u8)> {
 }
 
 impl Query {
+    fn n_costly(&self) -> usize {
+        self.clauses.iter().filter(|c| c.matches.costly()).count()
+    }
+
     /// Takes a clause in; one that is there already counts once more.
     fn push(&mut self, occur: Occur, matches: Matches) {
         if let Some(known) = self.clauses.iter_mut().find(|c| c.occur == occur && c.matches == matches) {
             known.weight += 1.0;
-        } else if self.clauses.len() < CLAUSES_MAX {
+        } else if self.clauses.len() < CLAUSES_MAX && (!matches.costly() || self.n_costly() < COSTLY_MAX) {
             self.clauses.push(Clause { occur, matches, weight: 1.0 });
         } else {
             self.cut = true;
         }
+    }
+}
+
+impl Matches {
+    fn costly(&self) -> bool {
+        !matches!(self, Self::Term(_))
     }
 }
 

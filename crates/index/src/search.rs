@@ -2,8 +2,9 @@
 //!
 //! Terms are in the order of their document frequency, rarest first; a score is always the sum in this order. By MaxScore (Turtle &
 //! Flood 1995; Strohman, Turtle & Croft 2005), documents that have only terms from some place of the order on cannot win once the sum
-//! of these terms' bounds is below the threshold. Rare lists are read first, document by document, which raises the threshold; what is
-//! left goes window by window of ids into an array of sums. Bounds of blocks (Ding & Suel 2011) skip what cannot matter.
+//! of these terms' bounds is below the threshold. Rare lists are read first, document by document, which raises the threshold; where
+//! many lists matter, they go window by window of ids into an array of sums. Bounds of blocks (Ding & Suel 2011) skip what cannot
+//! matter.
 
 use crate::list::{Cursor, List};
 use crate::pack::BLOCK;
@@ -11,8 +12,8 @@ use crate::topk::TopK;
 use crate::window::{Reader, Scored, Window};
 use tamis_spec::mask::Mask;
 
-/// A list is read by itself where it is this many times shorter than what would have to be read with it.
-const RARE: usize = 4;
+/// So many terms that matter are read one by one; of more, the others are too many to look each document up in.
+const FEW: usize = 4;
 /// Sums of floats may be above the sum of their bounds by this share.
 const SLACK: f32 = 1.0 + 2e-5;
 
@@ -89,18 +90,14 @@ impl Search<'_> {
 
     /// Documents that have any of the terms.
     fn any(&self, rest: &[f32], best: &mut TopK) {
-        let n = self.scored.len();
-        let mut excluded: Vec<Cursor<'_>>;
-        for first in 0..n {
+        for first in 0..self.scored.len() {
             if rest[first] < best.threshold() {
                 return;
             }
             let end = essential(first, rest, best.threshold());
-            let own = self.scored[first].list.len();
-            let others: usize = self.scored[first + 1..end].iter().map(|s| s.list.len()).sum();
             best.begin();
-            excluded = self.excluded.iter().map(|list| Cursor::of(list)).collect();
-            if end > first + 1 && own.saturating_mul(RARE) > others {
+            let mut excluded: Vec<Cursor<'_>> = self.excluded.iter().map(|list| Cursor::of(list)).collect();
+            if end - first > FEW {
                 return self.windows(first, rest, &mut excluded, best);
             }
             self.round(first, rest, &mut excluded, best);

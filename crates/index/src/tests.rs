@@ -1,6 +1,6 @@
 //! What an index promises, against the definition worked out document by document.
 
-use crate::query::{CLAUSES_MAX, QUERY_BYTES_MAX};
+use crate::query::{CLAUSES_MAX, COSTLY_MAX, QUERY_BYTES_MAX};
 use crate::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Dice {
             };
             format!("{sign}{piece}")
         };
-        (0..1 + self.below(5)).map(|_| piece(self)).collect::<Vec<_>>().join(" ")
+        (0..1 + self.below(9)).map(|_| piece(self)).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -333,6 +333,13 @@ fn equal_scores_are_in_the_order_of_ids() {
 }
 
 #[test]
+fn many_threads_may_search_one_index() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Index>();
+    shared::<Completions>();
+}
+
+#[test]
 fn damaged_bytes_are_refused_and_say_what_was_found() {
     let options = options(&["english", "none"], true);
     let bytes = built(&options, &documents(&mut Dice(5), 60, 90, 2));
@@ -420,6 +427,7 @@ fn hostile_texts_are_queries_within_bounds() {
         "+-".repeat(1 << 19),
         "red ".repeat(1 << 18),
         (0..1 << 17).map(|i| format!("word{i}* ")).collect(),
+        format!("red {}", (0..1 << 17).map(|i| format!("word{i}—")).collect::<String>()),
         "x~2 ".repeat(1 << 18),
         "é".repeat(1 << 19),
         "\u{202e}\u{0}\u{feff}red\u{200b}".repeat(1 << 15),
@@ -430,7 +438,8 @@ fn hostile_texts_are_queries_within_bounds() {
     texts.extend((0..300).map(|n| (0..n).map(|_| signs[dice.below(signs.len())]).collect::<String>()));
     for text in texts {
         let query = index.parse(&text);
-        assert!(query.clauses.len() <= CLAUSES_MAX);
+        let costly = query.clauses.iter().filter(|c| !matches!(c.matches, Matches::Term(_))).count();
+        assert!(query.clauses.len() <= CLAUSES_MAX && costly <= COSTLY_MAX);
         assert!(text.len() <= QUERY_BYTES_MAX || query.cut);
         index.search(&query, 10, None);
         assert_eq!(index.scores(&query, &[5, 3, u32::MAX]).len(), 3);
