@@ -99,7 +99,7 @@ impl Import {
         let places = locate(of.file, sought)?;
         let mut wanted = of.keys.clone();
         wanted.extend(of.time.map(|(column, _)| column));
-        wanted.extend(of.fields.iter().map(|f| f.column.as_str()));
+        wanted.extend(of.in_file().map(|(_, f)| f.column.as_str()));
         let mut entries = of.file.each.as_ref().map(|spec| Entries::new(spec, &mut wanted));
         // Of several files the pattern stands for all.
         let file = if let [one] = &places[..] { one.shown().to_path_buf() } else { PathBuf::from(&of.file.path.value) };
@@ -216,6 +216,11 @@ impl Import {
 }
 
 impl Reader<'_> {
+    /// The fields that stand in files, with their places among all.
+    fn in_file(&self) -> impl Iterator<Item = (usize, &FieldSpec)> {
+        self.fields.iter().enumerate().filter(|(_, field)| field.first.is_none())
+    }
+
     /// Appends a row; nothing of it when something is wrong.
     fn take(&self, cells: &[Cell<'_>], rows: &mut Rows) -> Result<(), (String, String)> {
         let before = rows.len();
@@ -242,8 +247,12 @@ impl Reader<'_> {
                 return Err((key.shown(), format!("a key in `{column}`")));
             }
         }
-        for ((cell, field), to) in fields.iter().zip(self.fields).zip(&mut rows.fields) {
-            push(to, field, cell).map_err(|expected| (cell.shown(), format!("{expected} in `{}`", field.column)))?;
+        for (cell, (at, field)) in fields.iter().zip(self.in_file()) {
+            let told = |expected| (cell.shown(), format!("{expected} in `{}`", field.column));
+            push(&mut rows.fields[at], field, cell).map_err(told)?;
+        }
+        for (to, _) in rows.fields.iter_mut().zip(self.fields).filter(|(_, field)| field.first.is_some()) {
+            to.push_missing();
         }
         let moment = match (&self.time, time.first()) {
             (Some((column, pattern)), Some(cell)) => {

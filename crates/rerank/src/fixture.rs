@@ -35,6 +35,7 @@ pub(crate) fn system() -> System {
         separator: "|".into(),
         weighted: false,
         pattern: None,
+        first: None,
     };
     let actor = |name, fields| ActorSpec { name: named(name), file: None, key: None, as_of: None, fields };
     let role = |name, actor| RoleSpec { role: named(name), actor, column: name.into() };

@@ -283,6 +283,7 @@ mod tests {
                 separator: "|".into(),
                 weighted: false,
                 pattern: None,
+                first: None,
             };
             system.actors[1].fields.push(field);
         }

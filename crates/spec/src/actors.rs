@@ -327,7 +327,7 @@ impl Table {
     fn keep(&mut self, idx: u32, known: i64) {
         let Self { earlier, fields, schema, described, .. } = self;
         let mut row = MISSING;
-        if described.get(idx as usize).copied().unwrap_or(false) {
+        if described.get(idx as usize).copied().unwrap_or(false) || earlier.rows.contains_key(&idx) {
             if earlier.fields.is_empty() {
                 earlier.fields = schema.iter().map(|(_, ty)| Field::new(ty)).collect();
             }
@@ -342,6 +342,18 @@ impl Table {
         // Of several records of one moment the last counts, and what they replace is what was there before.
         if versions.last().is_none_or(|(until, _)| *until < known) {
             versions.push((known, row));
+        }
+    }
+
+    /// Sets a reference that nothing has set yet, from a moment on.
+    fn say(&mut self, field: usize, (idx, value): (u32, u32), known: i64) {
+        let unset = |field: &Field| matches!(field, Field::Ids(v) if v.get(idx as usize).is_none_or(|v| *v == MISSING));
+        if unset(&self.fields[field]) {
+            self.keep(idx, known);
+            self.fields[field].grow(idx as usize + 1);
+            if let Field::Ids(values) = &mut self.fields[field] {
+                values[idx as usize] = value;
+            }
         }
     }
 
@@ -363,8 +375,20 @@ pub struct Actors {
     pub tables: Vec<Table>,
     /// Every category and tag of every field: equal words have equal ids wherever they stand.
     pub words: Interner,
+    /// By declared event: fields that its first occurrence says.
+    firsts: Vec<Vec<First>>,
     /// Whether an event was seen: records of actors before the first one describe what there has always been.
     begun: bool,
+}
+
+/// A field that the first event of an actor says.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    actor: usize,
+    field: usize,
+    /// The actor whose field it is and the one that is its value, as roles of the event.
+    of: usize,
+    value: usize,
 }
 
 impl Actors {
@@ -380,7 +404,14 @@ impl Actors {
             retold: Vec::new(),
             earlier: Earlier::default(),
         };
-        Self { tables: system.actors.iter().map(table).collect(), words: Interner::default(), begun: false }
+        let mut firsts = vec![Vec::new(); system.n_declared()];
+        for (actor, spec) in system.actors.iter().enumerate() {
+            for (field, first) in spec.fields.iter().enumerate().filter_map(|(i, f)| Some((i, f.first.as_ref()?))) {
+                firsts[first.event].push(First { actor, field, of: first.of, value: first.value });
+            }
+        }
+        let tables = system.actors.iter().map(table).collect();
+        Self { tables, words: Interner::default(), firsts, begun: false }
     }
 
     /// Forgets what fields were before they changed: for whoever asks for the latest moment alone.
@@ -409,6 +440,9 @@ impl Actors {
             self.tables[actor].keep(at as u32, rows.known[row]);
         }
         for f in 0..self.tables[actor].fields.len() {
+            if self.firsts.iter().flatten().any(|first| (first.actor, first.field) == (actor, f)) {
+                continue;
+            }
             let mut field = std::mem::replace(&mut self.tables[actor].fields[f], Field::Numbers(Vec::new()));
             let ty = self.tables[actor].schema[f].1.clone();
             field.grow(at + 1);
@@ -437,6 +471,12 @@ impl Actors {
             let key = keys.get(row);
             let actor = out.role_actors[k];
             out.actors[k].push(if key.is_empty() { MISSING } else { self.tables[actor].keys.intern(key) });
+        }
+        for first in &self.firsts[event] {
+            let (of, value) = (out.actors[first.of][at], out.actors[first.value][at]);
+            if of != MISSING && value != MISSING {
+                self.tables[first.actor].say(first.field, (of, value), rows.known[row]);
+            }
         }
         let fields = &schema.records[self.tables.len() + event].fields;
         for (f, (_, ty)) in fields.iter().enumerate() {

@@ -163,6 +163,21 @@ pub struct FieldSpec {
     pub weighted: bool,
     /// `pattern` of a time, as strftime writes it; by default RFC 3339 or epoch seconds or milliseconds.
     pub pattern: Option<String>,
+    /// `first`: it is not in files; the first such event says it.
+    pub first: Option<FirstSpec>,
+}
+
+/// Where a field of an actor comes from that its first event says: who published an article, where a user came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirstSpec {
+    /// `EVENT.ROLE`, as written.
+    pub written: Spanned<String>,
+    /// The declared event.
+    pub event: usize,
+    /// Who in it is the value, as an index of its roles.
+    pub value: usize,
+    /// Who in it is the actor whose field it is.
+    pub of: usize,
 }
 
 /// `[events.NAME]`

@@ -8,6 +8,7 @@ use tamis_spec::actors::{Actors, schema_of};
 use tamis_spec::batch::{Batch, Class, Column, Schema};
 use tamis_spec::events::Events;
 use tamis_spec::matrix::Matrix;
+use tamis_spec::system::read::{PartKind, Vocabulary, read};
 
 /// A record of a film, or a rating of it by user 1.
 #[derive(Clone, Copy)]
@@ -177,4 +178,79 @@ fn actors_may_refer_to_each_other_in_a_circle() {
         plan.rows(&[0], &moment, &mut Reader::default(), &mut rows);
         assert_eq!(rows.values, [expected], "{user}");
     }
+}
+
+#[test]
+fn a_field_that_the_first_event_says_is_known_from_then_on() {
+    let text = r#"
+[system]
+name = "notes"
+task = "rank"
+[actors.person]
+[actors.note]
+fields = { author = { type = "person", first = "act.person" } }
+[events.act]
+actors = { person = "person", note = "note" }
+[decision]
+each = "act"
+for = "person"
+item = "note"
+[features]
+own = "note.author == person"
+by_author = "count(act, by = (person, note.author))"
+[[candidates]]
+kind = "some"
+keep = 1
+"#;
+    let some = PartKind { name: "some", about: "", example: "", params: &[] };
+    let (system, wrong) = read(text, &Vocabulary { candidates: vec![some], ..Vocabulary::default() });
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let system = system.expect("it has no mistakes");
+    let (plan, wrong) = plan(&system, FUNCTIONS, &[]);
+    assert_eq!(wrong, []);
+    let (schema, mut actors, mut events) = (schema_of(&system), Actors::new(&system), Events::new(&system));
+    let mut batch = schema.batch();
+    for (known, person, note) in
+        [(10, "ann", "a"), (10, "bob", "a"), (20, "bob", "b"), (30, "ann", "b"), (40, "bob", "a")]
+    {
+        batch.order.push(2);
+        let rows = &mut batch.rows[2];
+        rows.time.push(known);
+        rows.known.push(known);
+        rows.keys.iter_mut().zip([person, note]).for_each(|(k, key)| k.push(key));
+    }
+    actors.apply(&schema, &batch, &mut events);
+    let items: Vec<u32> = ["a", "b"].iter().map(|key| actors.tables[1].keys.find(key)).collect();
+    // Of each moment: whether each note is the person's own (none: unknown), and how often the person acted on notes of its author.
+    let check = |now: i64, person: &str, expected: [[Option<f32>; 2]; 2]| {
+        let (mut state, mut buffers) = (State::new(&plan.cells), Buffers::default());
+        let end = events.kinds[0].known.partition_point(|k| *k < now);
+        fold(&plan.cells, &actors, &mut state, (&events, 0, 0..end), &mut buffers, &mut |_, _, _, _| {});
+        state.advance(&plan.cells, &actors, now);
+        let moment = Moment {
+            now,
+            user: actors.tables[0].keys.find(person),
+            items: &items,
+            actors: &actors,
+            state: &state,
+            source_scores: None,
+            source_ranks: None,
+            stage_scores: &[],
+            user_vectors: &[],
+            item_vectors: &[],
+            encoders: &[],
+            positions: &[],
+            request: None,
+        };
+        let mut rows = Matrix::default();
+        plan.rows(&[0, 1], &moment, &mut Reader::default(), &mut rows);
+        let found: Vec<Option<f32>> = rows.values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect();
+        assert_eq!(found, expected.concat(), "{person} at {now}");
+    };
+    check(10, "ann", [[None, Some(0.0)], [None, Some(0.0)]]);
+    check(11, "ann", [[Some(1.0), Some(1.0)], [None, Some(0.0)]]);
+    check(20, "bob", [[Some(0.0), Some(1.0)], [None, Some(0.0)]]);
+    check(25, "bob", [[Some(0.0), Some(1.0)], [Some(1.0), Some(1.0)]]);
+    check(41, "bob", [[Some(0.0), Some(2.0)], [Some(1.0), Some(1.0)]]);
+    check(41, "ann", [[Some(1.0), Some(1.0)], [Some(0.0), Some(1.0)]]);
 }

@@ -4,7 +4,7 @@ use super::keys::{ACTOR, EVENT, param};
 use super::names::{TYPES, writable};
 use super::read::{Reader, names_lost};
 use super::walk::{Place, entries, holds, key_span, span_of, text_of};
-use super::{ActorSpec, EntriesSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
+use super::{ActorSpec, EntriesSpec, EventSpec, FieldSpec, FileSpec, FirstSpec, Origin, RoleSpec, Type};
 use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
 use crate::expr::{Expr, Node};
 use crate::param::{Param, ParamType, ParamValue, Params};
@@ -108,6 +108,8 @@ impl Reader<'_> {
                 separator: text("separator", "|"),
                 weighted: params.bool("weighted").unwrap_or(false),
                 pattern: params.text("pattern").map(String::from),
+                // Which event and roles that are is known once events are read.
+                first: text_of(&params, "first").map(|written| FirstSpec { written, event: 0, value: 0, of: 0 }),
                 name,
             });
         }
@@ -188,6 +190,38 @@ impl Reader<'_> {
             out.push(EventSpec { name, origin: Origin::Declared { file, time, roles, fields } });
         }
         out
+    }
+
+    /// Finds the events and roles that fields of actors are said by.
+    pub(super) fn firsts(&mut self, actors: &mut [ActorSpec], events: &[EventSpec]) {
+        for field in events
+            .iter()
+            .filter_map(|e| if let Origin::Declared { fields, .. } = &e.origin { Some(fields) } else { None })
+            .flatten()
+        {
+            if let Some(first) = &field.first {
+                self.walk.refuse(first.written.span.clone(), "`first` is of fields of actors", "leave it out");
+            }
+        }
+        for actor in 0..actors.len() {
+            let fields = std::mem::take(&mut actors[actor].fields);
+            let found = |field: &FieldSpec| {
+                field.first.as_ref().map(|first| first_of(first, (actor, &field.ty), actors, events))
+            };
+            let all: Vec<_> = fields.iter().map(found).collect();
+            for (mut field, found) in fields.into_iter().zip(all) {
+                match found {
+                    None => {}
+                    Some(Ok(first)) => field.first = Some(first),
+                    Some(Err(wrong)) => {
+                        self.lost.push(field.name.value.clone());
+                        self.walk.wrong.push(wrong);
+                        continue;
+                    }
+                }
+                actors[actor].fields.push(field);
+            }
+        }
     }
 
     fn roles(&mut self, table: &dyn TableLike) -> Vec<RoleSpec> {
@@ -310,4 +344,51 @@ fn each(table: &Params) -> Option<EntriesSpec> {
         between: table.text("between").unwrap_or(":").to_string(),
         column,
     })
+}
+
+/// The event and roles behind `EVENT.ROLE`, for a field of that type of an actor.
+fn first_of(
+    first: &FirstSpec,
+    (actor, ty): (usize, &Type),
+    actors: &[ActorSpec],
+    events: &[EventSpec],
+) -> Result<FirstSpec, Diagnostic> {
+    let written = &first.written;
+    let refused = |message: String, help: String| Diagnostic::new(written.span.clone(), message).help(help);
+    let Type::Actor(named) = ty else {
+        let message = "`first` names an actor of an event, and this field is none".to_string();
+        return Err(refused(message, "write the actor's name as its type".into()));
+    };
+    let Some((event, role)) = written.value.split_once('.') else {
+        return Err(refused(
+            format!("`first` is EVENT.ROLE, found `{}`", written.value),
+            "for example post.author".into(),
+        ));
+    };
+    let declared = |e: &EventSpec| {
+        if let Origin::Declared { roles, .. } = &e.origin { Some((e.name.value.clone(), roles.clone())) } else { None }
+    };
+    let known: Vec<(String, Vec<RoleSpec>)> = events.iter().filter_map(declared).collect();
+    let Some(at) = known.iter().position(|(name, _)| name == event) else {
+        let names = known.iter().map(|(name, _)| name.as_str());
+        return Err(Diagnostic::unknown(written.span.clone(), "declared event", event, names));
+    };
+    let roles = &known[at].1;
+    let Some(value) = roles.iter().position(|r| r.role.value == role) else {
+        let names = roles.iter().map(|r| r.role.value.as_str());
+        return Err(Diagnostic::unknown(written.span.clone(), &format!("actor of the event `{event}`"), role, names));
+    };
+    let found = &actors[roles[value].actor].name.value;
+    if found != named {
+        return Err(refused(
+            format!("`{}` is a `{found}`, and this field a `{named}`", written.value),
+            format!("write type = \"{found}\""),
+        ));
+    }
+    let of = roles.iter().enumerate().position(|(i, r)| i != value && r.actor == actor);
+    let of = of.ok_or_else(|| {
+        let name = &actors[actor].name.value;
+        refused(format!("no `{name}` takes part in `{event}` beside `{role}`"), "name an event that does".into())
+    })?;
+    Ok(FirstSpec { written: written.clone(), event: at, value, of })
 }

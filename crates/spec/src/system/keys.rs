@@ -155,6 +155,11 @@ const FIELD: &[Param] = &[
     optional("separator", ParamType::Text, "What stands between tags; by default `|`."),
     optional("weighted", ParamType::Bool, "Whether tags carry weights, `drama:0.5`; by default false."),
     PATTERN,
+    optional(
+        "first",
+        ParamType::Text,
+        "Of an actor: another actor, which its first event names, as EVENT.ROLE; known from then on. Such a field is in no file.",
+    ),
 ];
 const PATTERN: Param = optional(
     "pattern",

@@ -92,8 +92,9 @@ impl Reader<'_> {
         let known = FILE.iter().map(|p| p.name).chain(SORTS.iter().map(|s| s.key)).chain(LATER);
         self.walk.unknown_keys(self.root, known);
         let (name, task, seed) = self.about(&top);
-        let actors = self.actors();
+        let mut actors = self.actors();
         let mut events = self.events();
+        self.firsts(&mut actors, &events);
         self.derived(&mut events);
         let mut parts = parts::read(&mut self.walk, self.root, vocabulary);
         self.namespace(&actors, &parts);

@@ -483,3 +483,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_field_that_a_first_event_says_names_an_actor_of_it() {
+    let told = |field: &str| {
+        let with = format!("age = \"number\", {field}");
+        let text = FILMS.replacen("age = \"number\"", &with, 1);
+        let (system, wrong) = read(&text, &vocabulary());
+        let first = system.and_then(|s| s.actors[0].fields.iter().find_map(|f| f.first.clone()));
+        let place = |d: &Diagnostic| format!("[{}] {d}", text[d.span.clone()].lines().next().unwrap_or(""));
+        (first.map(|f| (f.event, f.value, f.of)), wrong.iter().map(place).collect::<Vec<_>>().join("\n"))
+    };
+    let check = |field: &str, expected: &str| assert_eq!(told(field).1, expected, "{field}");
+    assert_eq!(told("began = { type = \"movie\", first = \"rating.movie\" }"), (Some((0, 1, 0)), String::new()));
+    check(
+        "began = { type = \"number\", first = \"rating.movie\" }",
+        "[\"rating.movie\"] `first` names an actor of an event, and this field is none (write the actor's name as its type)",
+    );
+    check(
+        "began = { type = \"movie\", first = \"ratin.movie\" }",
+        "[\"ratin.movie\"] unknown declared event `ratin` (did you mean `rating`?)",
+    );
+    check(
+        "began = { type = \"movie\", first = \"rating.movi\" }",
+        "[\"rating.movi\"] unknown actor of the event `rating` `movi` (did you mean `movie`?)",
+    );
+    check(
+        "began = { type = \"movie\", first = \"rating.user\" }",
+        "[\"rating.user\"] `rating.user` is a `user`, and this field a `movie` (write type = \"user\")",
+    );
+}
