@@ -259,6 +259,18 @@ proptest! {
 }
 
 #[test]
+fn what_changed_is_laid_out_before_it_is_too_much() {
+    let mut index = Index::build(&Vectors { values: Vec::new(), dimensions: 1 }, &Options::default()).unwrap();
+    let most = Index::PENDING_MAX as u32;
+    (0..most).for_each(|id| index.insert(id, &[id as f32]).unwrap());
+    assert_eq!(index.n_pending(), Index::PENDING_MAX);
+    index.insert(most, &[0.5]).unwrap();
+    assert_eq!((index.n_pending(), index.len()), (1, Index::PENDING_MAX + 1));
+    let found: Vec<u32> = asked(&index, &[1.0], &fully(2)).iter().map(|s| s.item).collect();
+    assert_eq!(found, [most - 1, most - 2]);
+}
+
+#[test]
 fn bytes_depend_on_what_is_there_and_not_on_how_it_came() {
     let vectors = planted(500, 6, 10, 7);
     let later = planted(40, 6, 10, 8);
