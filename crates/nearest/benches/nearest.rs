@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 use tamis_nearest::{Ask, Effort, Filter, Index, Memo, Options, Similarity};
 use tamis_spec::vectors::Vectors;
@@ -50,10 +51,15 @@ fn main() -> Result<(), Failed> {
         if target == 0.95 {
             out.insert("filtered".into(), filtered(&index, &input)?);
             out.insert("stored".into(), stored(&index)?);
+            out.insert("changed".into(), changed(&index, &input)?);
             if args.iter().any(|a| a == "--sweep") {
                 sweep(&index, &input)?;
             }
         }
+    }
+    if short {
+        println!("{}", Value::Object(out));
+        return Ok(());
     }
     let options = Options { compressed: true, ..options(&args, 0.95) };
     let index = built(&input, &options, &mut Map::new(), false)?;
@@ -140,6 +146,20 @@ fn stored(index: &Index) -> Result<Value, Failed> {
     let start = Instant::now();
     let opened = Index::open_file(file.path())?;
     Ok(json!({ "open_s": start.elapsed().as_secs_f64(), "mb": opened.bytes() as f64 / 1e6 }))
+}
+
+/// Replacing vectors, one in fifty of all, by themselves, and searching after that.
+fn changed(index: &Index, input: &Input) -> Result<Value, Failed> {
+    let mut index = Index::open(Arc::new(index.to_bytes()))?;
+    let start = Instant::now();
+    let n = input.vectors.len() / 50;
+    for id in 0..n as u32 {
+        index.insert(id, input.vectors.get(id).ok_or("no such vector")?)?;
+    }
+    let insert_us = start.elapsed().as_secs_f64() * 1e6 / n as f64;
+    let mut out = timed(&index, input, None)?;
+    out["insert_us"] = json!(insert_us);
+    Ok(out)
 }
 
 fn sweep(index: &Index, input: &Input) -> Result<(), Failed> {
