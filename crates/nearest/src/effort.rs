@@ -38,7 +38,7 @@ impl Effort {
 /// What is added to the recall asked for, lest that of other queries falls short.
 const MARGIN: f32 = 0.005;
 /// Rerankings that are tried, as tenths of k.
-const RERANKS: [usize; 12] = [10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 480, 960];
+const RERANKS: [usize; 15] = [10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 480, 960, 1_920, 3_840, 7_680];
 /// Lists that are tried, as tenths of the fewest that hold enough of the nearest.
 const MORE_LISTS: [usize; 6] = [10, 12, 15, 20, 30, 50];
 
@@ -140,11 +140,11 @@ fn least(index: &Index, known: &[Known], k: usize, goal: f32) -> (Effort, f32) {
     }
 }
 
-/// About how long a search takes, in the time of one code's sum.
+/// About how long a search takes, in nanoseconds of one processor; only to compare efforts.
 fn cost(index: &Index, effort: Effort) -> f64 {
     let h = index.view().header;
-    let per_list = f64::from(h.n) / f64::from(h.lists);
-    effort.lists as f64 * (per_list + 100.0) + effort.rerank as f64 * 30.0
+    let (d, per_list) = (f64::from(h.dimensions), f64::from(h.n) / f64::from(h.lists));
+    effort.lists as f64 * (40.0 + per_list * d * 0.02) + effort.rerank as f64 * (50.0 + d)
 }
 
 /// So many lists must be looked at for them to hold enough of the nearest.

@@ -1,6 +1,7 @@
 //! `Flat`: the nearest by looking at every vector. What is right for a few thousand vectors, and what an index is held against.
 
 use crate::best::{Best, key};
+use crate::build::VECTORS_MAX;
 use crate::error::Error;
 use crate::vector::{Similarity, likeness};
 use tamis_spec::decision::Scored;
@@ -41,6 +42,9 @@ impl Flat {
 
     /// Gives an id a vector, in place of the one it had.
     pub fn insert(&mut self, id: u32, x: &[f32]) -> Result<(), Error> {
+        if id as usize >= VECTORS_MAX {
+            return Err(Error::TooMany { what: "ids", found: id as usize + 1, most: VECTORS_MAX });
+        }
         let mut prepared = Vec::with_capacity(self.dimensions);
         let there = self.similarity.prepare(x, self.dimensions, Some(id), &mut prepared)?;
         if self.there.len() <= id as usize {

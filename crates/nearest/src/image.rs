@@ -134,7 +134,7 @@ impl Image {
         if end as u64 != header.total {
             return refused("the sum of lengths", header.total.to_string(), end.to_string());
         }
-        let sums: Vec<u64> = at.par_iter().map(|at| checksum(&all[at.clone()])).collect();
+        let sums = sums(all, &at);
         for (s, (found, expected)) in sums.iter().zip(&header.sums).enumerate() {
             if found != expected {
                 let what = SECTION_NAMES[s];
@@ -232,8 +232,7 @@ impl Draft {
     /// Adds checksums.
     pub(crate) fn finish(mut self) -> Image {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.words);
-        let sums: Vec<u64> = self.at.par_iter().map(|at| checksum(&bytes[at.clone()])).collect();
-        self.header.sums.copy_from_slice(&sums);
+        self.header.sums = sums(bytes, &self.at);
         self.header.sum = self.header.own_sum();
         bytes[..HEADER].copy_from_slice(bytemuck::bytes_of(&self.header));
         Image { bytes: Arc::new(Words(self.words)), header: self.header, at: self.at }
@@ -256,6 +255,14 @@ fn places(lengths: &[u64; SECTIONS]) -> ([Range<usize>; SECTIONS], usize) {
         start..end
     });
     (at, next)
+}
+
+/// Checksums of the sections, each with what fills up the way to the next; the first with what stands before it.
+fn sums(all: &[u8], at: &[Range<usize>; SECTIONS]) -> [u64; SECTIONS] {
+    let start = |s: usize| if s == 0 { HEADER } else { at.get(s).map_or(all.len(), |at| at.start) };
+    let mut out = [0; SECTIONS];
+    out.par_iter_mut().enumerate().for_each(|(s, sum)| *sum = checksum(&all[start(s)..start(s + 1)]));
+    out
 }
 
 /// A hash of bytes that notices any that are altered, eight words side by side.

@@ -12,7 +12,8 @@ use crate::vector::Similarity;
 use std::path::Path;
 use tamis_spec::MISSING;
 
-/// Approximate nearest neighbours among vectors with dense ids. One writer, any number of readers.
+/// Approximate nearest neighbours among vectors with dense ids, for more than [`Flat::BELOW`](crate::Flat::BELOW) of them. One writer, any
+/// number of readers.
 pub struct Index {
     pub(crate) image: Image,
     pub(crate) pending: Pending,
@@ -20,6 +21,9 @@ pub struct Index {
 }
 
 impl Index {
+    /// So many changes, or as many as there are vectors laid out if those are more, are laid out by the next one that comes.
+    pub const PENDING_MAX: usize = 1 << 16;
+
     pub(crate) fn of(image: Image) -> Self {
         let n_ids = image.header.n_ids as usize;
         Self { image, pending: Pending::default(), n_ids }
@@ -48,7 +52,8 @@ impl Index {
         }
     }
 
-    /// Lays out what changed, as [`Self::to_bytes`] does; searches cost less then.
+    /// Lays out what changed, as [`Self::to_bytes`] does; searches cost less then. The centroids stay: an index of whose vectors most have
+    /// changed is better built anew.
     pub fn settle(&mut self) {
         if !self.pending.is_empty() {
             (self.image, self.pending) = (self.settled(), Pending::default());
@@ -115,6 +120,9 @@ impl Index {
         let mut prepared = Vec::with_capacity(d);
         let some = similarity.prepare(x, d, Some(id), &mut prepared)?;
         self.remove(id);
+        if self.n_pending() >= Self::PENDING_MAX.max(self.image.header.n as usize) {
+            self.settle();
+        }
         self.n_ids = self.n_ids.max(id as usize + 1);
         if some {
             let view = View::new(&self.image);

@@ -233,8 +233,11 @@ pub(crate) struct Parts<'a> {
     pub(crate) spread: Vec<f32>,
 }
 
-/// Lays out an image. `write(at, list, rest, lane)` gives the vector of `ids[at]`.
-pub(crate) fn laid_out(parts: Parts<'_>, write: &(dyn Fn(usize, usize, &mut Vec<f32>, &mut Lane<'_>) + Sync)) -> Draft {
+/// Writes the vector of `ids[at]`, which is in a list: (at, list, memory, lane).
+pub(crate) type Write<'a> = dyn Fn(usize, usize, &mut Vec<f32>, &mut Lane<'_>) + Sync + 'a;
+
+/// Lays out an image.
+pub(crate) fn laid_out(parts: Parts<'_>, write: &Write<'_>) -> Draft {
     let Parts { mut header, grid, starts, ids, mut spread } = parts;
     let (d, lists) = (grid.d, starts.len() - 1);
     let mut blocks_at = vec![0u32; lists + 1];
@@ -313,7 +316,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(self, d: usize, row_bytes: usize, write: &(dyn Fn(usize, usize, &mut Vec<f32>, &mut Lane<'_>) + Sync)) {
+    fn run(self, d: usize, row_bytes: usize, write: &Write<'_>) {
         let (mut codes, mut rest) = (vec![0; n_codes(d)], Vec::with_capacity(d));
         let bytes = blocks::block_bytes(n_codes(d));
         for i in 0..self.n {

@@ -316,3 +316,31 @@ impl Ground<'_> {
         !self.ask.excluded.is_some_and(|m| m.has(id)) && self.ask.filter.is_none_or(|f| f.has(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use tamis_spec::vectors::Vectors;
+
+    #[test]
+    fn every_processor_finds_the_same() {
+        let value = |i: usize| ((i * 7919 + i / 7 * 31) % 1_009) as f32 / 500.0 - 1.0;
+        let vectors = Vectors { values: (0..2_000 * 10).map(value).collect(), dimensions: 10 };
+        for similarity in [Similarity::InnerProduct, Similarity::Euclidean] {
+            let index = Index::build(&vectors, &Options { similarity, sample: 50, ..Options::default() }).unwrap();
+            for q in 0..30 {
+                let query: Vec<f32> = (0..10).map(|k| value(q * 57 + k * 3 + 1)).collect();
+                let (mut memo, mut fast, mut slow) = (Memo::default(), Vec::new(), Vec::new());
+                let ask = Ask { effort: Some(Effort { lists: 5, rerank: 20 }), ..Ask::nearest(10) };
+                index.search(&query, &ask, &mut memo, &mut fast).unwrap();
+                let ground = Ground { view: index.view(), pending: &index.pending, ask: &ask };
+                memo.last.start(10);
+                ground.pick_with(Portable, 5, &mut memo);
+                ground.by_codes_with(Portable, 20, &mut memo);
+                memo.last.finish(&mut slow);
+                assert_eq!(fast, slow);
+            }
+        }
+    }
+}

@@ -127,7 +127,7 @@ fn the_declared_recall_is_reached_on_new_queries() {
             assert!(reached > f64::from(declared) - 0.02, "{similarity:?} {declared}: {reached}");
             assert!(index.recall() >= declared, "{}", index.recall());
             let effort = index.effort();
-            assert!(effort.lists * 4 < 12_000 / 32, "{effort:?} is nearly everything");
+            assert!(effort.lists * 4 < 12_000 / 32 && effort.rerank < 150, "{effort:?} is nearly everything");
         }
     }
 }
@@ -175,7 +175,7 @@ fn only_allowed_ids_are_found_be_they_few_or_many() {
         index.remove(0);
         index.insert(n as u32 + 3, vectors.get(0).unwrap()).unwrap();
         for every in [1_000, 16, 17, 3] {
-            let allowed = |id: &u32| id % every == 0;
+            let allowed = |id: &u32| id.is_multiple_of(every);
             let filter = index.filter((0..=n as u32 + 3).filter(allowed));
             let others = mask((0..n as u32).filter(|id| !allowed(id)).chain([0, 17 * 16]));
             let excluded = mask([17 * 16]);
@@ -259,6 +259,18 @@ proptest! {
 }
 
 #[test]
+fn what_changed_is_laid_out_before_it_is_too_much() {
+    let mut index = Index::build(&Vectors { values: Vec::new(), dimensions: 1 }, &Options::default()).unwrap();
+    let most = Index::PENDING_MAX as u32;
+    (0..most).for_each(|id| index.insert(id, &[id as f32]).unwrap());
+    assert_eq!(index.n_pending(), Index::PENDING_MAX);
+    index.insert(most, &[0.5]).unwrap();
+    assert_eq!((index.n_pending(), index.len()), (1, Index::PENDING_MAX + 1));
+    let found: Vec<u32> = asked(&index, &[1.0], &fully(2)).iter().map(|s| s.item).collect();
+    assert_eq!(found, [most - 1, most - 2]);
+}
+
+#[test]
 fn bytes_depend_on_what_is_there_and_not_on_how_it_came() {
     let vectors = planted(500, 6, 10, 7);
     let later = planted(40, 6, 10, 8);
@@ -332,14 +344,11 @@ fn damaged_bytes_are_refused_with_what_was_found() {
     check(20, "the header's checksum is ");
     check(384, "the checksum of centroids is ");
     check(whole.len() - 1 - 64, "the checksum of rows is ");
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let padding = |at: usize| {
+    for at in (0..whole.len()).step_by(53).chain(whole.len() - 64..whole.len()) {
         let mut bytes = whole.clone();
-        bytes[at] ^= 1;
-        opened(bytes).is_none()
-    };
-    let unnoticed = (0..300).filter(|_| padding(rng.random_range(0..whole.len()))).count();
-    assert!(unnoticed < 15, "{unnoticed} of 300 changes, more than fall between sections");
+        bytes[at] ^= 1 << (at % 8);
+        assert!(opened(bytes).is_some(), "{at} of {} was changed unnoticed", whole.len());
+    }
 }
 
 #[test]
