@@ -132,12 +132,12 @@ pub fn decide(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) -> Deci
 /// Asks the sources and merges what they found into `desk.candidates`.
 pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start: u64, decided: &mut Decided) {
     let n_items = scene.actors.tables[scene.plan.system.decision.item].len();
+    scene.plan.features.read_texts(&bare(scene, request, &[]), &desk.reader, &mut desk.texts);
     exclude(scene, request, desk);
     learned_vectors(scene, request, desk);
     let n_sources = scene.past.sources.len();
     desk.memos.resize_with(n_sources, Memo::default);
     desk.found.resize_with(n_sources, Vec::new);
-    scene.plan.features.read_texts(&bare(scene, request, &[]), &desk.reader, &mut desk.texts);
     let texts = std::mem::take(&mut desk.texts);
     let vectors = std::mem::take(&mut desk.vectors);
     let excluded = std::mem::take(&mut desk.excluded);
@@ -205,7 +205,7 @@ fn learned_vectors(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk) {
     desk.learned_memos.resize_with(n, Memo::default);
     desk.vectors.resize_with(n, Vec::new);
     for (i, learned) in scene.fitted.learned.iter().enumerate() {
-        let answers = answers_of(scene, &scene.plan.learned[i].needs, request.user, &[]);
+        let answers = answers_of(scene, &scene.plan.learned[i].needs, request.user, &desk.texts);
         let out = &mut desk.vectors[i];
         out.clear();
         out.resize(learned.items().dimensions, 0.0);

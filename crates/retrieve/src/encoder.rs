@@ -33,6 +33,7 @@ pub const KIND: Kind<dyn LearnedKind> = Kind {
             required: false,
             about: "Text fields of the ranked actor, which then has their vector as `movie.NAME`; any text has one by `embed(TEXT, NAME)`.",
         },
+        texts::ASKS,
     ],
     it: &EncoderKind,
 };
@@ -47,6 +48,7 @@ impl LearnedKind for EncoderKind {
             fit_key: Some(format!("from={from} of={fields:?}")),
             bytes: Bytes { constant: REMEMBERED_BYTES_MAX as f64, ..Bytes::default() },
             of_texts: true,
+            needs: texts::asks(part),
             ..SourcePlan::default()
         })
     }

@@ -52,6 +52,7 @@ pub const KIND: Kind<dyn LearnedKind> = Kind {
             required: false,
             about: "Cuts words to their stems and leaves out those that say nothing; by default `none`.",
         },
+        texts::ASKS,
     ],
     it: &LsaKind,
 };
@@ -74,6 +75,7 @@ impl LearnedKind for LsaKind {
             fit_key: Some(format!("of={fields:?} dimensions={d} language={}", language(part))),
             bytes: Bytes { constant: REMEMBERED_BYTES_MAX as f64, per_item: 4.0 * d as f64, ..Bytes::default() },
             of_texts: true,
+            needs: texts::asks(part),
             ..SourcePlan::default()
         })
     }

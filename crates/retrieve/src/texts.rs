@@ -2,9 +2,10 @@
 
 use crate::learned::Learned;
 use crate::source::{FitAsk, Memo};
-use tamis_spec::decision::Answer;
+use tamis_spec::decision::{Answer, Need};
 use tamis_spec::diagnostic::{Diagnostic, Span};
 use tamis_spec::encode::Encode;
+use tamis_spec::param::{Param, ParamType};
 use tamis_spec::system::{Part, System, Type};
 use tamis_spec::vectors::Vectors;
 use tamis_text::Remembering;
@@ -62,7 +63,21 @@ pub(crate) fn items(fields: &[(usize, usize)], ask: &FitAsk<'_>, encoder: &dyn E
     Vectors { values, dimensions }
 }
 
-/// An encoder as a learned vector: items have those of their texts, users none.
+/// The key with which a learned part is told what is asked.
+pub(crate) const ASKS: Param = Param {
+    name: "asks",
+    ty: ParamType::Expression,
+    required: false,
+    about: "A text of the decision, `request.query`; its vector is then that of the actor that lists are for, `user.NAME`.",
+};
+
+/// The text of the decision that `asks` names.
+pub(crate) fn asks(part: &Part) -> Vec<Need> {
+    let at = part.params.span("asks").map_or(0, |span| span.start + 1);
+    part.params.text("asks").map(|of| Need::Text { of: of.to_string(), at }).into_iter().collect()
+}
+
+/// An encoder as a learned vector: items have those of their texts, users that of what is asked.
 pub(crate) struct Reads<E> {
     pub(crate) encoder: Remembering<E>,
     pub(crate) items: Vectors,
@@ -77,7 +92,12 @@ impl<E: Encode> Learned for Reads<E> {
         Some(&self.encoder)
     }
 
-    fn user(&self, _: u32, _: &[Answer<'_>], _: &mut Memo, out: &mut [f32]) {
+    fn user(&self, _: u32, answers: &[Answer<'_>], _: &mut Memo, out: &mut [f32]) {
         out.fill(0.0);
+        if let Some(Answer::Text(text)) = answers.first() {
+            let mut vector = Vec::new();
+            self.encoder.encode(text, &mut vector);
+            out.iter_mut().zip(vector).for_each(|(o, v)| *o = v);
+        }
     }
 }
