@@ -184,9 +184,11 @@ impl<'s> Cx<'s> {
         let Some(first) = names.get(1) else {
             return Err(Diagnostic::new(span.clone(), "`given` is followed by a field that comes with each candidate"));
         };
-        let Some(field) = fields.iter().position(|f| f.name.value == first.0).filter(|f| system.decision.given.contains(f))
+        let Some(field) =
+            fields.iter().position(|f| f.name.value == first.0).filter(|f| system.decision.given.contains(f))
         else {
-            let mut wrong = Diagnostic::unknown(first.1.clone(), "field that comes with each candidate", &first.0, known());
+            let mut wrong =
+                Diagnostic::unknown(first.1.clone(), "field that comes with each candidate", &first.0, known());
             if known().next().is_none() {
                 wrong.help = format!("say that it does: [decision] given = [\"{}\"]", first.0);
             }

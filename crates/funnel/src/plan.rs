@@ -87,7 +87,8 @@ fn stages(system: &System, features: &FeaturePlan, wrong: &mut Vec<Diagnostic>) 
         let mut mine = Vec::new();
         for name in named {
             if let Some(begins) = name.value.strip_suffix('*') {
-                let fits = |f: &usize| features.features[*f].name.starts_with(begins) && features.features[*f].after <= s;
+                let fits =
+                    |f: &usize| features.features[*f].name.starts_with(begins) && features.features[*f].after <= s;
                 let before = mine.len();
                 mine.extend((0..features.features.len()).filter(fits));
                 if mine.len() == before && !system.features.iter().any(|f| f.name.value.starts_with(begins)) {

@@ -153,7 +153,17 @@ impl Films {
 
 fn request(user: u32, now: i64) -> Request<'static> {
     let (rows, newcomers) = (&[][..], &[][..]);
-    Request { now, user, limit: usize::MAX, given: None, rows, newcomers, positions: None, asked: None, budget_ns: u64::MAX }
+    Request {
+        now,
+        user,
+        limit: usize::MAX,
+        given: None,
+        rows,
+        newcomers,
+        positions: None,
+        asked: None,
+        budget_ns: u64::MAX,
+    }
 }
 
 fn still() -> u64 {

@@ -20,8 +20,7 @@ pub(crate) type Row<'a, 'r> = (u64, Result<&'a [Cell<'r>], (String, String)>);
 pub(crate) type Each<'e> = &'e mut dyn FnMut(Row<'_, '_>) -> bool;
 
 /// Formats of lines, by the endings of their files.
-const TEXTS: [&str; 10] =
-    ["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json", "svmlight", "svm", "letor"];
+const TEXTS: [&str; 10] = ["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json", "svmlight", "svm", "letor"];
 
 /// A decoder of zstd may need a window of so many bytes, as a power of two.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;

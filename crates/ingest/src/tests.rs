@@ -161,7 +161,10 @@ fn svmlight_says_the_same_and_its_bad_lines_are_counted_and_shown() {
         let found = &import.files[1];
         assert_eq!((found.rows, found.bad), (5, 2));
         let shown: Vec<String> = found.examples.iter().map(|e| e.to_string()).collect();
-        assert!(shown[0].contains("S1.letor:1: expected the number of a feature before `:`, found `at:100`"), "{shown:?}");
+        assert!(
+            shown[0].contains("S1.letor:1: expected the number of a feature before `:`, found `at:100`"),
+            "{shown:?}"
+        );
         assert!(shown[1].contains("S2.txt.gz:3: expected features in ascending order"), "{shown:?}");
         let batch = &import.rows[2].fields;
         let Column::Texts(word) = &batch[1] else { panic!("a word is a text") };
@@ -169,8 +172,12 @@ fn svmlight_says_the_same_and_its_bad_lines_are_counted_and_shown() {
         let (Column::Numbers(x8), Column::Numbers(x9)) = (&batch[2], &batch[3]) else { panic!("x are numbers") };
         assert_eq!((&x8[..2], &x9[..2]), (&[0.0, 0.0][..], &[0.0, 2.0][..]), "what a line leaves out is 0");
     }
-    let wrong = read("\"S*\"", "stars = { type = \"number\", column = \"10\" }").err().expect("no line has it").to_string();
-    assert!(wrong.contains("no column `10`") && wrong.contains("label, qid, comment, row, file, at, item, user, 1 to 9"), "{wrong}");
+    let wrong =
+        read("\"S*\"", "stars = { type = \"number\", column = \"10\" }").err().expect("no line has it").to_string();
+    assert!(
+        wrong.contains("no column `10`") && wrong.contains("label, qid, comment, row, file, at, item, user, 1 to 9"),
+        "{wrong}"
+    );
 }
 
 #[test]

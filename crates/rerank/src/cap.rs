@@ -83,7 +83,8 @@ fn steps(part: &Part, system: &System) -> Result<Vec<(usize, usize)>, Diagnostic
             Type::Actor(target) => system.actor(target),
             Type::Category => None,
             _ => {
-                let message = format!("`{written}` is neither a category nor a reference: it names no one thing to cap by");
+                let message =
+                    format!("`{written}` is neither a category nor a reference: it names no one thing to cap by");
                 return Err(Diagnostic::new(span, message));
             }
         };

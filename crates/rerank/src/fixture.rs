@@ -42,7 +42,13 @@ pub(crate) fn system() -> System {
         name: named(name),
         origin: Origin::Declared { file: None, time: None, roles, fields: Vec::new() },
     };
-    let fields = vec![field("genres", Type::Tags), field("style", Type::Vector), field("year", Type::Number), field("country", Type::Category), field("studio", Type::Actor("studio".into()))];
+    let fields = vec![
+        field("genres", Type::Tags),
+        field("style", Type::Vector),
+        field("year", Type::Number),
+        field("country", Type::Category),
+        field("studio", Type::Actor("studio".into())),
+    ];
     let studio = vec![field("country", Type::Category)];
     System {
         name: named("films"),

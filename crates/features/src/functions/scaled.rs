@@ -32,8 +32,11 @@ impl Function for Scaled {
         let before = cx.cells.touched.len();
         let (per, of) = cx.number(&call.args[0])?;
         if made || cx.cells.touched.len() > before {
-            return Err(Diagnostic::new(span, "`scaled` compares what candidates are, not the past or the parts of the funnel")
-                .help("write for example scaled(given.x) or scaled(log1p(movie.year))"));
+            return Err(Diagnostic::new(
+                span,
+                "`scaled` compares what candidates are, not the past or the parts of the funnel",
+            )
+            .help("write for example scaled(given.x) or scaled(log1p(movie.year))"));
         }
         if per == Per::Decision {
             return Err(Diagnostic::new(span, "this is the same for every candidate: there is nothing to compare"));

@@ -9,7 +9,10 @@ use tamis_log::Log;
 
 fn plan_of() -> Plan {
     let file = FILE
-        .replace("fields = { stars = \"number\" }", "fields = { stars = \"number\", place = \"category\", x = \"number\" }")
+        .replace(
+            "fields = { stars = \"number\" }",
+            "fields = { stars = \"number\", place = \"category\", x = \"number\" }",
+        )
         .replace("each = \"liked\"\n", "from = \"rating\"\ngiven = [\"x\"]\n")
         .replace("[features]", "[label]\nvalue = \"liked\"\n[features]")
         .replace("\"movie.year\"", "\"given.x\"")

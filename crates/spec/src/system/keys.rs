@@ -374,7 +374,11 @@ pub(super) const STAGES: Sort = Sort {
             ParamType::Integer(1, 100_000_000),
             "It learns from at most so many of `[train]`'s decisions; all by default.",
         ),
-        optional("features", ParamType::Texts, "The features it reads, `x*` for all that begin with x; by default all."),
+        optional(
+            "features",
+            ParamType::Texts,
+            "The features it reads, `x*` for all that begin with x; by default all.",
+        ),
     ],
 };
 

@@ -105,7 +105,8 @@ impl Reader<'_> {
         let label = self.label(&top, decision.as_ref(), &events);
         let split = self.split(&top, decision.as_ref(), &events, !parts.learned.is_empty());
         self.moments(&events, decision.as_ref(), &split);
-        let features = self.features(&parts, &stars::Known { actors: &actors, events: &events, decision: decision.as_ref() });
+        let features =
+            self.features(&parts, &stars::Known { actors: &actors, events: &events, decision: decision.as_ref() });
         Some(System {
             name,
             task,

@@ -43,13 +43,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let context = serde_json::from_str(&a.context).map_err(|e| {
         Failed::Wrong(format!("--context is no JSON object: {e}; for example '{{\"query\": \"shoes\"}}'"))
     })?;
-    let request = RankRequest {
-        context,
-        user: Key(a.user.clone()),
-        limit: a.limit,
-        items: items(a)?,
-        explain: true,
-    };
+    let request = RankRequest { context, user: Key(a.user.clone()), limit: a.limit, items: items(a)?, explain: true };
     let response = engine.rank(&request).map_err(|refused| Failed::Wrong(refused.to_string()))?;
     if a.of.json {
         say!("{}", serde_json::to_string_pretty(&response).expect("a list is plain data"));

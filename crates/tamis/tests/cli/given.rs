@@ -66,10 +66,14 @@ fn files_are_folds_and_a_request_brings_documents_with_their_features() {
     }
     let output = tamis(dir.path(), &["evaluate", ".", "--folds", "--on", "validate", "--json"]);
     let on_validate = json(&output);
-    assert_eq!((&on_validate["split"]["judged"], &on_validate["split"]["validate"]["users"]), (&"validate".into(), &36.into()));
+    assert_eq!(
+        (&on_validate["split"]["judged"], &on_validate["split"]["validate"]["users"]),
+        (&"validate".into(), &36.into())
+    );
 
     assert!(tamis(dir.path(), &["train", "."]).status.success());
-    let given = |key: &str, x: f64| format!("{{\"item\": \"{key}\", \"given\": {{\"x1\": 1, \"x2\": {x}, \"x3\": 0}}}}");
+    let given =
+        |key: &str, x: f64| format!("{{\"item\": \"{key}\", \"given\": {{\"x1\": 1, \"x2\": {x}, \"x3\": 0}}}}");
     let items = format!("[{}, {}, {}]", given("D100-0", 20.0), given("never met", 30.0), given("D100-1", 10.0));
     std::fs::write(dir.path().join("items.json"), items).unwrap();
     let output = tamis(dir.path(), &["rank", ".", "--user", "100", "--items-from", "items.json", "--json"]);

@@ -201,7 +201,10 @@ fn what_is_scaled_is_what_candidates_are() {
     check("\"scaled(count(judged, by = doc))\"", past);
     check("\"scaled(given.x1 + score.lambdamart)\"", past);
     check("\"scaled(hour(now))\"", "this is the same for every candidate: there is nothing to compare");
-    check("\"sum(scaled(judged.x1), by = doc)\"", "past events have no candidates: `scaled` stands in a decision alone");
+    check(
+        "\"sum(scaled(judged.x1), by = doc)\"",
+        "past events have no candidates: `scaled` stands in a decision alone",
+    );
     check("\"given.grade\"", "unknown field that comes with each candidate `grade`");
     check("\"request.x1\"", "`x1` comes with each candidate");
 }

@@ -147,8 +147,8 @@ fn folds_may_have_names_and_the_fold_before_the_test_may_be_the_one_to_validate_
         std::fs::write(folder.path().join("folds.txt"), text.join("\n")).unwrap();
         windows::cut(&plan, &data, &all).map(|w| w.members.expect("it is not by time")).map_err(|e| e.to_string())
     };
-    let part = |i: usize| format!("Part{}", 8 + i % 5);
-    // Part8 to Part12 are folds 0 to 4.
+    let part = |i: usize| format!("Part{}", 1 + i % 5);
+    // Part1 to Part5 are folds 0 to 4.
     let windows = named(&part, "fold = 4\nvalidate_fold = \"before\"").unwrap();
     assert_eq!(windows[..5], [TRAIN, TRAIN, TRAIN, VALIDATE, TEST].map(|w| w as u8));
     let windows = named(&part, "fold = 0\nvalidate_fold = \"before\"").unwrap();
