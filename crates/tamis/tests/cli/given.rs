@@ -13,7 +13,7 @@ task = "rank"
 [events.judgement]
 from = "S*.letor"
 actors = { query = "qid", doc = "docid" }
-fields = { grade = { type = "number", column = "label" }, part = { type = "category", column = "file" }, x = { type = "number", columns = "1..3" } }
+fields = { grade = { type = "number", column = "label" }, part = { type = "category", column = "file" }, x = { type = "number", columns = "1..2" } }
 [decision]
 from = "judgement"
 for = "query"
@@ -72,8 +72,7 @@ fn files_are_folds_and_a_request_brings_documents_with_their_features() {
     );
 
     assert!(tamis(dir.path(), &["train", "."]).status.success());
-    let given =
-        |key: &str, x: f64| format!("{{\"item\": \"{key}\", \"given\": {{\"x1\": 1, \"x2\": {x}, \"x3\": 0}}}}");
+    let given = |key: &str, x: f64| format!("{{\"item\": \"{key}\", \"given\": {{\"x1\": 1, \"x2\": {x}}}}}");
     let items = format!("[{}, {}, {}]", given("D100-0", 20.0), given("never met", 30.0), given("D100-1", 10.0));
     std::fs::write(dir.path().join("items.json"), items).unwrap();
     let output = tamis(dir.path(), &["rank", ".", "--user", "100", "--items-from", "items.json", "--json"]);
