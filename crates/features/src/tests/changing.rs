@@ -100,6 +100,7 @@ fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();
@@ -172,6 +173,7 @@ fn actors_may_refer_to_each_other_in_a_circle() {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();
@@ -240,6 +242,7 @@ keep = 1
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();
