@@ -26,7 +26,7 @@ pub(crate) fn part(kind: &str, params: Vec<(&'static str, ParamValue)>) -> Part 
     Part { kind: kind.into(), name: named(kind), params: Params { values }, span: 0..30 }
 }
 
-/// Actors user and movie (genres, style, year); events rating and liked join both, visit has no movie.
+/// Actors user, movie (genres, style, year, country, studio) and studio (country); events rating and liked join both, visit has no movie.
 pub(crate) fn system() -> System {
     let field = |name, ty| FieldSpec {
         name: named(name),
@@ -42,13 +42,20 @@ pub(crate) fn system() -> System {
         name: named(name),
         origin: Origin::Declared { file: None, time: None, roles, fields: Vec::new() },
     };
-    let fields = vec![field("genres", Type::Tags), field("style", Type::Vector), field("year", Type::Number)];
+    let fields = vec![
+        field("genres", Type::Tags),
+        field("style", Type::Vector),
+        field("year", Type::Number),
+        field("country", Type::Category),
+        field("studio", Type::Actor("studio".into())),
+    ];
+    let studio = vec![field("country", Type::Category)];
     System {
         name: named("films"),
         task: Task::Rank,
         seed: 7,
         constraints: Constraints::default(),
-        actors: vec![actor("user", Vec::new()), actor("movie", fields)],
+        actors: vec![actor("user", Vec::new()), actor("movie", fields), actor("studio", studio)],
         events: vec![
             declared("rating", vec![role("user", 0), role("movie", 1)]),
             declared("liked", vec![role("user", 0), role("movie", 1)]),
@@ -66,7 +73,7 @@ pub(crate) fn system() -> System {
     }
 }
 
-/// Six films: 0 war, 1 war (twice the weight), 2 war and love, 3 love, 4 neither, 5 without fields.
+/// Six films of two studios, both Italian: 0 war, 1 war (twice the weight), 2 war and love, 3 love, 4 neither, 5 without fields.
 pub(crate) fn films() -> Actors {
     let mut actors = Actors::new(&system());
     let (war, love) = (actors.words.intern("war"), actors.words.intern("love"));
@@ -81,6 +88,13 @@ pub(crate) fn films() -> Actors {
     });
     let values = vec![1.0, 0.0, 2.0, 0.0, -1.0, 0.0, 0.0, 1.0, f32::NAN, f32::NAN];
     movies.fields[1] = Field::Vectors(Vectors { values, dimensions: 2 });
+    let (fr, it) = (actors.words.intern("fr"), actors.words.intern("it"));
+    let movies = &mut actors.tables[1];
+    movies.fields[3] = Field::Ids(vec![fr, fr, fr, it]);
+    movies.fields[4] = Field::Ids(vec![0, 1, 1, 0]);
+    actors.tables[2].keys.intern("a");
+    actors.tables[2].keys.intern("b");
+    actors.tables[2].fields[0] = Field::Ids(vec![it, it]);
     actors
 }
 

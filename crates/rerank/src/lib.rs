@@ -1,5 +1,6 @@
 //! Re-ranking: order by policy, not by a model.
 
+pub mod cap;
 pub mod diversity;
 pub mod exclude;
 #[cfg(test)]
@@ -11,4 +12,4 @@ use rerank::RerankKind;
 use tamis_spec::kind::Kind;
 
 /// Keys of `[rerank]`, in the order in which they are applied.
-pub const KINDS: &[Kind<dyn RerankKind>] = &[exclude::KIND, diversity::KIND, limit::KIND];
+pub const KINDS: &[Kind<dyn RerankKind>] = &[exclude::KIND, diversity::KIND, cap::KIND, limit::KIND];
