@@ -124,6 +124,7 @@ fn matrix(plan: &FeaturePlan, actors: &Actors, state: &State, n_items: u32) {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let from = Instant::now();

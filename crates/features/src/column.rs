@@ -1,6 +1,7 @@
-//! Fields: of an actor that a path leads to, of the events of a stretch, of what was asked.
+//! Fields: of an actor that a path leads to, of the events of a stretch, of what was asked, of what came with each candidate.
 
 use crate::eval::{At, Ids, Numbers, Places, SetBuffer, SetRef, Sets, Slot, TextOf, Times, VectorsOf, with_ids};
+use crate::names::ITEM;
 use tamis_spec::MISSING;
 use tamis_spec::actors::Field;
 
@@ -18,6 +19,8 @@ pub(crate) enum Of {
     Events,
     /// Of the one event that says what was asked.
     Request,
+    /// Of the events that came with the candidates.
+    Given,
 }
 
 impl Column {
@@ -45,6 +48,11 @@ impl Column {
             Of::Request => {
                 out.fill(of(at.event.and_then(|e| pick(&e.fields[self.field])).unwrap_or(&[]), at.event_start as u32));
             }
+            Of::Given => {
+                let values = at.event.and_then(|e| pick(&e.fields[self.field])).unwrap_or(&[]);
+                let row = |row: usize| at.came.row(at.slots[ITEM].get(row));
+                out.iter_mut().enumerate().for_each(|(r, o)| *o = row(r).map_or(missing, |row| of(values, row)));
+            }
         }
     }
 
@@ -57,6 +65,7 @@ impl Column {
             }
             Of::Events => at.event.map(|e| (&e.fields[self.field], (at.event_start + row) as u32)),
             Of::Request => at.event.map(|e| (&e.fields[self.field], at.event_start as u32)),
+            Of::Given => at.event.map(|e| &e.fields[self.field]).zip(at.came.row(at.slots[ITEM].get(row))),
         }
     }
 }
@@ -78,12 +87,12 @@ impl Ids for Column {
         self.take(at, values, MISSING, out);
     }
     fn ready<'a>(&self, at: &At<'a>) -> Option<Slot<'a>> {
-        if matches!(self.of, Of::Actor(..)) {
+        if matches!(self.of, Of::Actor(..) | Of::Given) {
             return None;
         }
         let Field::Ids(v) = &at.event?.fields[self.field] else { return None };
         match &self.of {
-            Of::Actor(..) => None,
+            Of::Actor(..) | Of::Given => None,
             Of::Events => Some(Slot::Many(&v[at.event_start..at.event_start + at.n])),
             Of::Request => Some(Slot::One(v[at.event_start])),
         }

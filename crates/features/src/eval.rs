@@ -48,8 +48,27 @@ pub struct At<'a> {
     pub encoders: &'a [Option<&'a dyn Encode>],
     /// Places in the list that was shown, from 1, by item; empty when it is not known yet.
     pub positions: &'a [(u32, f32)],
+    /// What came with the candidates.
+    pub came: Came<'a>,
     /// Buffers for values in between.
     pub scratch: &'a Scratch,
+}
+
+/// The candidates of a decision as they came, before any stage chose among them, and what came with them.
+#[derive(Clone, Copy, Default)]
+pub struct Came<'a> {
+    /// All of them, ascending.
+    pub candidates: &'a [u32],
+    /// Of those that came with values of their own, by item: the row of the decision's own event that has them.
+    pub rows: &'a [(u32, u32)],
+}
+
+impl Came<'_> {
+    /// The row that came with an item.
+    #[inline]
+    pub fn row(&self, item: u32) -> Option<u32> {
+        self.rows.binary_search_by_key(&item, |(i, _)| *i).ok().map(|at| self.rows[at].1)
+    }
 }
 
 impl At<'_> {

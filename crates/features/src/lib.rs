@@ -16,6 +16,7 @@ pub mod state;
 mod tests;
 pub mod texts;
 
+pub use eval::Came;
 pub use function::{Function, Node, Per, Ty};
 pub use functions::FUNCTIONS;
 pub use plan::{FeaturePlan, plan};

@@ -120,6 +120,7 @@ impl<'s> Cx<'s> {
             },
             "score" | "rank" => self.part_path(names, span),
             "request" => self.request_path(names, span),
+            "given" => self.given_path(names, span),
             name if name == self.system.decision.user_name => {
                 self.chain(user, Box::new(Root(USER)), Per::Decision, rest, Some(USER))
             }
@@ -138,7 +139,7 @@ impl<'s> Cx<'s> {
             }
             name => {
                 let actors = [self.system.decision.user_name.as_str(), self.system.decision.item_name.as_str()];
-                let known = actors.into_iter().chain(["now", "position", "request", "score", "rank"]);
+                let known = actors.into_iter().chain(["now", "position", "request", "given", "score", "rank"]);
                 let known: Vec<&str> = known.chain(self.system.events.iter().map(|e| e.name.value.as_str())).collect();
                 Err(Diagnostic::unknown(first.1.clone(), "name", name, known))
             }
@@ -162,6 +163,10 @@ impl<'s> Cx<'s> {
             let message = format!("`{}` says what turned out: a feature cannot read its own label", first.0);
             return Err(Diagnostic::new(first.1.clone(), message).help("past outcomes are read by aggregates"));
         }
+        if system.decision.given.contains(&field) {
+            let message = format!("`{}` comes with each candidate", first.0);
+            return Err(Diagnostic::new(first.1.clone(), message).help(format!("write given.{}", first.0)));
+        }
         if !system.decision.request.contains(&field) {
             let message = format!("was `{}` known when it was asked for?", first.0);
             return Err(Diagnostic::new(first.1.clone(), message)
@@ -169,6 +174,32 @@ impl<'s> Cx<'s> {
         }
         let column = Column { of: Of::Request, field };
         self.field_node(&fields[field].ty, column, Per::Decision, first, &names[2..])
+    }
+
+    /// `given.x`: what came with each candidate.
+    fn given_path(&mut self, names: Names<'_>, span: &Span) -> Result<Node, Diagnostic> {
+        let system = self.system;
+        let fields = system.event_fields(system.decision.event);
+        let known = || system.decision.given.iter().map(|f| fields[*f].name.value.as_str());
+        let Some(first) = names.get(1) else {
+            return Err(Diagnostic::new(span.clone(), "`given` is followed by a field that comes with each candidate"));
+        };
+        let Some(field) =
+            fields.iter().position(|f| f.name.value == first.0).filter(|f| system.decision.given.contains(f))
+        else {
+            let mut wrong =
+                Diagnostic::unknown(first.1.clone(), "field that comes with each candidate", &first.0, known());
+            if known().next().is_none() {
+                wrong.help = format!("say that it does: [decision] given = [\"{}\"]", first.0);
+            }
+            return Err(wrong);
+        };
+        if system.label_fields().contains(&field) {
+            let message = format!("`{}` says what turned out: a feature cannot read its own label", first.0);
+            return Err(Diagnostic::new(first.1.clone(), message).help("past outcomes are read by aggregates"));
+        }
+        let column = Column { of: Of::Given, field };
+        self.field_node(&fields[field].ty, column, Per::Candidate, first, &names[2..])
     }
 
     /// `score.ease`, `rank.ease`, `score.STAGE`.

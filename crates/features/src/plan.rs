@@ -2,7 +2,7 @@
 
 use crate::aggregate::text_of;
 use crate::call;
-use crate::eval::{At, Ids, Numbers, Scratch, Slot};
+use crate::eval::{At, Came, Ids, Numbers, Scratch, Slot};
 use crate::function::{Eval, Function, Per};
 use crate::names::{Cx, Scope};
 use crate::state::{
@@ -240,6 +240,8 @@ pub struct Moment<'a> {
     pub positions: &'a [(u32, f32)],
     /// What was asked: rows of the decision's own event, and which of them.
     pub request: Option<(&'a EventRows, usize)>,
+    /// What came with the candidates; their rows are among those of the request.
+    pub came: Came<'a>,
 }
 
 /// What reading rows keeps between decisions to allocate nothing.
@@ -434,6 +436,7 @@ fn at<'a>(moment: &Moment<'a>, slots: &'a [Slot<'a>], keys: &'a [Slot<'a>], scra
         item_vectors: moment.item_vectors,
         encoders: moment.encoders,
         positions: moment.positions,
+        came: moment.came,
         scratch,
     }
 }

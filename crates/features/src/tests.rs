@@ -215,6 +215,7 @@ fn moments_are_told_in_utc_and_numbers_keep_to_their_bounds() {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();

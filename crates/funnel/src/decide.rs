@@ -3,11 +3,12 @@
 use crate::fitted::Fitted;
 use crate::past::Past;
 use crate::plan::Plan;
+use tamis_features::Came;
 use tamis_features::plan::{Moment, Reader};
 use tamis_rerank::rerank::{Change, RerankAsk};
 use tamis_retrieve::source::Memo;
 use tamis_spec::actors::Actors;
-use tamis_spec::decision::{Answer, Ask, Candidates, Need, Scored};
+use tamis_spec::decision::{Answer, Ask, Candidates, Need, Scored, by_key};
 use tamis_spec::events::EventRows;
 use tamis_spec::mask::Mask;
 use tamis_spec::matrix::Matrix;
@@ -23,6 +24,11 @@ pub struct Request<'a> {
     pub limit: usize,
     /// The items to order, instead of those that sources propose; dense indices.
     pub given: Option<&'a [u32]>,
+    /// The row of each given item among those of `asked`, in their order: what came with it. Empty when nothing did.
+    pub rows: &'a [u32],
+    /// Keys of given items that the system does not know and that came with values of their own: the first has the index behind the last
+    /// known item, and so on.
+    pub newcomers: &'a [String],
     /// Where the given items stood when they were shown, in their order: while a model learns from it.
     pub positions: Option<&'a [f32]>,
     /// What was asked beside: rows of the decision's own event, and which of them.
@@ -163,8 +169,11 @@ pub fn retrieve(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, start
     merge(scene, request, desk, n_items);
     let n = desk.candidates.items.len();
     desk.column.resize(n, f32::NAN);
+    // Sources know nothing of newcomers, which stand at the end.
+    let known = desk.candidates.items.partition_point(|i| (*i as usize) < n_items);
     for (s, source) in scene.past.sources.iter().enumerate().filter(|(s, _)| !decided.parts[*s].skipped) {
-        source.score(&ask(s), &desk.candidates.items, &mut desk.memos[s], &mut desk.column[..n]);
+        desk.column[known..n].fill(f32::NAN);
+        source.score(&ask(s), &desk.candidates.items[..known], &mut desk.memos[s], &mut desk.column[..known]);
         let cells = desk.candidates.scores.values.iter_mut().skip(s).step_by(n_sources);
         cells.zip(&desk.column).for_each(|(o, v)| *o = *v);
     }
@@ -214,7 +223,8 @@ fn merge(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, n_items: usi
     items.clear();
     match request.given {
         Some(given) => {
-            items.extend(given.iter().copied().filter(|i| (*i as usize) < n_items && desk.merged.insert(*i)))
+            let end = n_items + request.newcomers.len();
+            items.extend(given.iter().copied().filter(|i| (*i as usize) < end && desk.merged.insert(*i)))
         }
         None => {
             for scored in desk.found.iter().flatten() {
@@ -262,7 +272,7 @@ pub fn score(
         // The order of the stage before stands; the first stage's stand-in is the best place in any source's list.
         let order = match decided.ladder.last() {
             Some(rung) => rung.order[..rung.kept].to_vec(),
-            None => by_best_rank(&desk.survivors),
+            None => by_best_rank(scene, request, &desk.survivors),
         };
         let kept = order.len().min(keep);
         decided.parts.push(PartTrace { n_in: n as u32, n_out: kept as u32, nanos: 0, skipped: true });
@@ -275,7 +285,7 @@ pub fn score(
     scene.fitted.models[stage].score(&desk.rows[stage].values, &mut desk.column[..n]);
     let scored = |(item, score): (&u32, &f32)| Scored { item: *item, score: *score };
     let mut order: Vec<Scored> = desk.survivors.items.iter().zip(&desk.column).map(scored).collect();
-    order.sort_unstable_by(Scored::order);
+    sort(scene, request, &mut order);
     let kept = n.min(keep);
     let column = std::mem::take(&mut desk.column);
     keep_best(&mut desk.survivors, &order[..kept], Some(&column));
@@ -293,6 +303,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
     let shown = request.given.unwrap_or_default().iter().zip(request.positions.unwrap_or_default());
     let mut positions: Vec<(u32, f32)> = shown.map(|(item, place)| (*item, *place)).collect();
     positions.sort_unstable_by_key(|(item, _)| *item);
+    let rows = came_with(request);
     let encoders: Vec<_> = scene.fitted.learned.iter().map(|l| l.encoder()).collect();
     let user_vectors: Vec<&[f32]> = desk.vectors.iter().map(Vec::as_slice).collect();
     let by_stage: Vec<&[f32]> = desk.survivors.by_stage.iter().map(Vec::as_slice).collect();
@@ -310,6 +321,7 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
         encoders: &encoders,
         positions: &positions,
         request: request.asked,
+        came: Came { candidates: &desk.candidates.items, rows: &rows },
     };
     let which = &scene.plan.stages[stage];
     let out = &mut desk.rows[stage];
@@ -321,6 +333,15 @@ pub fn stage_rows(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, sta
         }
     }
     desk.row_items[stage].clone_from(&desk.survivors.items);
+}
+
+/// The row that came with each given item, ascending by item; of one that is given twice the first.
+fn came_with(request: &Request<'_>) -> Vec<(u32, u32)> {
+    let given = request.given.unwrap_or_default().iter().zip(request.rows);
+    let mut rows: Vec<(u32, u32)> = given.map(|(item, row)| (*item, *row)).collect();
+    rows.sort_by_key(|(item, _)| *item);
+    rows.dedup_by_key(|(item, _)| *item);
+    rows
 }
 
 /// Keeps `best` of the survivors, by ascending index, and adds the scores of the stage that chose them.
@@ -350,12 +371,29 @@ fn narrow(survivors: &mut Survivors, best: &[Scored]) {
 }
 
 /// Items by their best place in any source's list; the score is minus that place.
-fn by_best_rank(survivors: &Survivors) -> Vec<Scored> {
+fn by_best_rank(scene: &Scene<'_>, request: &Request<'_>, survivors: &Survivors) -> Vec<Scored> {
     let best = |i: usize| survivors.ranks.row(i).iter().copied().fold(f32::INFINITY, f32::min);
     let mut order: Vec<Scored> =
         survivors.items.iter().enumerate().map(|(i, item)| Scored { item: *item, score: -best(i) }).collect();
-    order.sort_unstable_by(Scored::order);
+    sort(scene, request, &mut order);
     order
+}
+
+/// Best first. Equal scores of what sources propose are ordered by index; of what was given by key, because the order in which files or
+/// requests name items must say nothing: a file may list the right ones first.
+fn sort(scene: &Scene<'_>, request: &Request<'_>, order: &mut [Scored]) {
+    if request.given.is_none() {
+        return order.sort_unstable_by(Scored::order);
+    }
+    let keys = &scene.actors.tables[scene.plan.system.decision.item].keys;
+    let known = keys.len();
+    order.sort_unstable_by(|a, b| {
+        let key = |s: &Scored| match (s.item as usize).checked_sub(known) {
+            None => keys.name(s.item),
+            Some(new) => request.newcomers.get(new).map_or("", String::as_str),
+        };
+        b.score.total_cmp(&a.score).then_with(|| by_key(key(a), key(b))).then(a.item.cmp(&b.item))
+    });
 }
 
 fn rerank(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, decided: &mut Decided) {
@@ -363,7 +401,7 @@ fn rerank(scene: &Scene<'_>, request: &Request<'_>, desk: &mut Desk, decided: &m
         Some(rung) => rung.order[..rung.kept].to_vec(),
         None => {
             desk.restart();
-            by_best_rank(&desk.survivors)
+            by_best_rank(scene, request, &desk.survivors)
         }
     };
     let plans = scene.plan.rerank.iter();
@@ -408,6 +446,7 @@ fn bare<'a>(scene: &Scene<'a>, request: &Request<'a>, items: &'a [u32]) -> Momen
         encoders: &[],
         positions: &[],
         request: request.asked,
+        came: Came::default(),
     }
 }
 

@@ -86,6 +86,17 @@ fn stages(system: &System, features: &FeaturePlan, wrong: &mut Vec<Diagnostic>) 
         }
         let mut mine = Vec::new();
         for name in named {
+            if let Some(begins) = name.value.strip_suffix('*') {
+                let fits =
+                    |f: &usize| features.features[*f].name.starts_with(begins) && features.features[*f].after <= s;
+                let before = mine.len();
+                mine.extend((0..features.features.len()).filter(fits));
+                if mine.len() == before && !system.features.iter().any(|f| f.name.value.starts_with(begins)) {
+                    let message = format!("no feature begins with `{begins}`");
+                    wrong.push(Diagnostic::new(name.span.clone(), message));
+                }
+                continue;
+            }
             match features.features.iter().position(|f| f.name == name.value) {
                 Some(f) if features.features[f].after <= s => mine.push(f),
                 Some(_) => wrong.push(Diagnostic::new(
@@ -127,6 +138,7 @@ impl Plan {
         let (user, item) = (&d.user_name, &d.item_name);
         let eligible = self.features.eligible.as_ref().map(|c| c.about.as_str());
         text.push_str(&format!("\ndecision {} {:?} {user} {item} {condition:?} {eligible:?}", d.event, d.lists));
+        text.push_str(&format!(" given {:?}", d.given));
         let grades = s.label.grades.iter().map(|g| format!("{} {} {}", g.name, g.grade, g.outcome.text.value));
         text.push_str(&format!("\nlabel {:?} {:?}", grades.collect::<Vec<_>>(), s.label.raters));
         text.push_str(&format!("\n{:?}\n{:?}", s.split, s.train));

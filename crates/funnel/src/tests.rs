@@ -152,7 +152,18 @@ impl Films {
 }
 
 fn request(user: u32, now: i64) -> Request<'static> {
-    Request { now, user, limit: usize::MAX, given: None, positions: None, asked: None, budget_ns: u64::MAX }
+    let (rows, newcomers) = (&[][..], &[][..]);
+    Request {
+        now,
+        user,
+        limit: usize::MAX,
+        given: None,
+        rows,
+        newcomers,
+        positions: None,
+        asked: None,
+        budget_ns: u64::MAX,
+    }
 }
 
 fn still() -> u64 {

@@ -5,6 +5,7 @@ use crate::entries::Entries;
 use crate::error::{BadRow, Error};
 use crate::locate::{Place, Sought, locate};
 use crate::rows;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use tamis_spec::actors::schema_of;
@@ -43,7 +44,7 @@ pub struct Import {
     pub schema: Schema,
     /// By file.
     pub files: Vec<FileSummary>,
-    rows: Vec<Rows>,
+    pub(crate) rows: Vec<Rows>,
     n_actors: usize,
     /// By actor: whether its rows say from when they hold.
     dated: Vec<bool>,
@@ -96,13 +97,16 @@ impl Import {
         sought: &Sought,
         told: &mut dyn FnMut(&str, u64),
     ) -> Result<(), Error> {
-        let places = locate(of.file, sought)?;
+        let mut places = Vec::new();
+        for path in &of.file.paths {
+            places.extend(locate(of.file, &path.value, sought)?);
+        }
         let mut wanted = of.keys.clone();
         wanted.extend(of.time.map(|(column, _)| column));
         wanted.extend(of.fields.iter().map(|f| f.column.as_str()));
         let mut entries = of.file.each.as_ref().map(|spec| Entries::new(spec, &mut wanted));
-        // Of several files the pattern stands for all.
-        let file = if let [one] = &places[..] { one.shown().to_path_buf() } else { PathBuf::from(&of.file.path.value) };
+        // Of several files what is written stands for all.
+        let file = if let [one] = &places[..] { one.shown().to_path_buf() } else { PathBuf::from(of.file.shown()) };
         let mut summary = FileSummary { name: of.name.to_string(), file: file.clone(), ..FileSummary::default() };
         let rows = &mut self.rows[kind];
         let mut take = |place: &Place, line: u64, cells: Result<&[Cell<'_>], (String, String)>| {
@@ -123,7 +127,8 @@ impl Import {
             }
         };
         let (delimiter, columns) = (of.file.delimiter, &of.file.columns[..]);
-        let layout = rows::Layout { delimiter, columns, sql: of.file.sql.as_deref() };
+        let (format, sql, met) = (of.file.format.as_deref(), of.file.sql.as_deref(), RefCell::default());
+        let layout = rows::Layout { format, delimiter, columns, sql, met: &met };
         for place in &places {
             let mut each = |(line, cells): rows::Row<'_, '_>| {
                 match (&mut entries, cells) {
@@ -134,6 +139,7 @@ impl Import {
             };
             rows::read(place, &layout, &wanted, &mut each)?;
         }
+        met.borrow().check(&file, &wanted)?;
         if summary.rows == 0 {
             return Err(Error::Empty { file });
         }

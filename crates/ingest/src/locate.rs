@@ -50,9 +50,8 @@ impl Place {
 /// A pattern stands for at most so many files.
 pub(crate) const FILES_MAX: usize = 100_000;
 
-/// Where the rows of an actor or event are: one file, all files of a pattern in the order of their paths, or a database.
-pub fn locate(spec: &FileSpec, sought: &Sought) -> Result<Vec<Place>, Error> {
-    let written = &spec.path.value;
+/// Where the rows behind one path of an actor or event are: one file, all files of a pattern in the order of their paths, or a database.
+pub fn locate(spec: &FileSpec, written: &str, sought: &Sought) -> Result<Vec<Place>, Error> {
     if let Some(name) = written.strip_prefix('$') {
         let shown = PathBuf::from(written);
         return match std::env::var(name) {
@@ -64,7 +63,7 @@ pub fn locate(spec: &FileSpec, sought: &Sought) -> Result<Vec<Place>, Error> {
     if let Some((scheme, _)) = written.split_once("://") {
         let shown = PathBuf::from(spec.shown());
         return match (scheme, &spec.sql) {
-            ("postgres" | "postgresql", Some(_)) => Ok(vec![Place::Postgres { url: written.clone(), shown }]),
+            ("postgres" | "postgresql", Some(_)) => Ok(vec![Place::Postgres { url: written.to_string(), shown }]),
             ("postgres" | "postgresql", None) => Err(Error::NoSql { file: shown }),
             _ => Err(Error::Format { file: shown }),
         };
@@ -94,7 +93,7 @@ pub fn locate(spec: &FileSpec, sought: &Sought) -> Result<Vec<Place>, Error> {
                 return Ok(files);
             }
         }
-        return Err(Error::NoMatch { pattern: written.clone(), tried });
+        return Err(Error::NoMatch { pattern: written.to_string(), tried });
     }
-    Err(Error::NotFound { path: written.clone(), tried })
+    Err(Error::NotFound { path: written.to_string(), tried })
 }

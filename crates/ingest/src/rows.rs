@@ -4,10 +4,12 @@ mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
+pub(crate) mod svmlight;
 
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::locate::Place;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,17 +19,24 @@ pub(crate) type Row<'a, 'r> = (u64, Result<&'a [Cell<'r>], (String, String)>);
 /// Told of every row; false to stop.
 pub(crate) type Each<'e> = &'e mut dyn FnMut(Row<'_, '_>) -> bool;
 
+/// Formats of lines, by the endings of their files.
+const TEXTS: [&str; 10] = ["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json", "svmlight", "svm", "letor"];
+
 /// A decoder of zstd may need a window of so many bytes, as a power of two.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// How the lines of a file are read, beyond what its ending says.
 pub(crate) struct Layout<'a> {
+    /// How it is written, where the ending does not say it.
+    pub(crate) format: Option<&'a str>,
     /// Between fields of a line.
     pub(crate) delimiter: Option<char>,
     /// Names of columns, when the first line is no header.
     pub(crate) columns: &'a [String],
     /// What is asked of a database.
     pub(crate) sql: Option<&'a str>,
+    /// What was met in files whose columns no header names.
+    pub(crate) met: &'a RefCell<svmlight::Met>,
 }
 
 /// Reads the wanted columns of whatever it is.
@@ -50,11 +59,11 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
         Some((rest, end @ ("gz" | "zst" | "zip"))) => (rest, end),
         _ => (name.as_str(), ""),
     };
-    let format = plain.rsplit_once('.').map_or("", |(_, end)| end);
+    let format = layout.format.unwrap_or_else(|| plain.rsplit_once('.').map_or("", |(_, end)| end));
     if format == "parquet" && packed.is_empty() {
         return parquet::read(file, wanted, each);
     }
-    if !["csv", "tsv", "txt", "qrels", "jsonl", "ndjson", "json"].contains(&format) {
+    if !TEXTS.contains(&format) {
         return Err(Error::Format { file: file.to_path_buf() });
     }
     let opened = File::open(file).map_err(|e| unreadable(file, &e))?;
@@ -74,6 +83,7 @@ fn read_file(file: &Path, layout: &Layout<'_>, wanted: &[&str], each: Each<'_>) 
         _ => Box::new(opened),
     };
     match format {
+        "svmlight" | "svm" | "letor" => svmlight::read(file, input, wanted, &mut layout.met.borrow_mut(), each),
         "qrels" if layout.delimiter.is_none() => words(file, input, layout.columns, wanted, each),
         "csv" | "tsv" | "txt" | "qrels" => {
             let default = if format == "csv" { ',' } else { '\t' };

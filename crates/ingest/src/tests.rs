@@ -12,7 +12,11 @@ use tamis_spec::system::read::{PartKind, Vocabulary, read};
 const NOW: i64 = 1_000_000_000_000;
 
 fn system(events_file: &str, more: &str) -> System {
-    let text = format!(
+    read_system(&system_text(events_file, more))
+}
+
+fn system_text(events_file: &str, more: &str) -> String {
+    format!(
         r#"
 [system]
 name = "shop"
@@ -45,10 +49,13 @@ keep = 1
 kind = "any"
 keep = 1
 "#
-    );
+    )
+}
+
+fn read_system(text: &str) -> System {
     let kind = |name| PartKind { name, about: "", example: "", params: &[] };
     let vocabulary = Vocabulary { candidates: vec![kind("some")], stages: vec![kind("any")], ..Vocabulary::default() };
-    let (system, wrong) = read(&text, &vocabulary);
+    let (system, wrong) = read(text, &vocabulary);
     assert_eq!(wrong, []);
     system.expect("it has no mistakes")
 }
@@ -129,6 +136,48 @@ fn all_formats_say_the_same() {
         let mut read = folder.import(name).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(events(&mut read), ["1 x 3", "2 y NaN"], "{name}");
     }
+}
+
+#[test]
+fn svmlight_says_the_same_and_its_bad_lines_are_counted_and_shown() {
+    let one = "3 qid:7 1:0.5 at:100\n3 1:0.5 #user = 1 item = x at = 100\n# a comment\n\n";
+    let two = "4 9:2 #user = 2 item = y at = 200 \nNaN #user = 2 item = z at = 300\n2 2:1 1:1 #user = 3\n";
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(two.as_bytes()).expect("memory");
+    let gz = gz.finish().expect("memory");
+    let folder = Folder::new(&[("users.csv", USERS.as_bytes()), ("S1.letor", one.as_bytes()), ("S2.txt.gz", &gz)]);
+    let fields = "stars = \"number\", word = \"category\"";
+    let read = |from: &str, of: &str| {
+        let text = system_text("FROM", "format = \"svmlight\"").replace("\"FROM\"", from).replace(fields, of);
+        let text = text.replace("bad_rows = 0.4", "bad_rows = 0.7");
+        let sought = Sought { folder: folder.path().to_path_buf(), data: None };
+        import(&read_system(&text), &sought, NOW, &mut |_, _| {})
+    };
+    let own = "stars = { type = \"number\", column = \"label\" }, word = { type = \"category\", column = \"file\" }, \
+               x = { type = \"number\", columns = \"8..9\" }, row = \"number\"";
+    for from in ["[\"S1.letor\", \"S2.txt.gz\"]", "[\"S*\"]", "\"S*\""] {
+        let mut import = read(from, own).unwrap_or_else(|e| panic!("{from}: {e}"));
+        assert_eq!(events(&mut import), ["1 x 3", "2 y 4", "2 z NaN"], "{from}");
+        let found = &import.files[1];
+        assert_eq!((found.rows, found.bad), (5, 2));
+        let shown: Vec<String> = found.examples.iter().map(|e| e.to_string()).collect();
+        assert!(
+            shown[0].contains("S1.letor:1: expected the number of a feature before `:`, found `at:100`"),
+            "{shown:?}"
+        );
+        assert!(shown[1].contains("S2.txt.gz:3: expected features in ascending order"), "{shown:?}");
+        let batch = &import.rows[2].fields;
+        let Column::Texts(word) = &batch[1] else { panic!("a word is a text") };
+        assert_eq!((word.get(0), word.get(1)), ("S1", "S2"), "files can be told apart");
+        let (Column::Numbers(x8), Column::Numbers(x9)) = (&batch[2], &batch[3]) else { panic!("x are numbers") };
+        assert_eq!((&x8[..2], &x9[..2]), (&[0.0, 0.0][..], &[0.0, 2.0][..]), "what a line leaves out is 0");
+    }
+    let wrong =
+        read("\"S*\"", "stars = { type = \"number\", column = \"10\" }").err().expect("no line has it").to_string();
+    assert!(
+        wrong.contains("no column `10`") && wrong.contains("label, qid, comment, row, file, at, item, user, 1 to 9"),
+        "{wrong}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is asked for with a list and what is answered, in the API's words.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// Items that can be asked for.
@@ -35,6 +36,66 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
+/// An item to order: its key, or with values of its own `{"item": "GX1", "given": {"x1": 0.5}}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Candidate {
+    /// Its key.
+    pub item: Key,
+    /// What comes with it: fields that `[decision] given` names; what is left out is missing.
+    pub given: Map<String, Value>,
+}
+
+impl Serialize for Candidate {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.given.is_empty() {
+            return self.item.serialize(to);
+        }
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("item", &self.item)?;
+        map.serialize_entry("given", &self.given)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Candidate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Whole {
+            item: Key,
+            #[serde(default)]
+            given: Map<String, Value>,
+        }
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Candidate;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key, or an object with `item` and `given`")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Candidate, E> {
+                Ok(Candidate { item: Key(text.to_owned()), given: Map::new() })
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Candidate, E> {
+                Ok(Candidate { item: Key(number.to_string()), given: Map::new() })
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Candidate, E> {
+                Ok(Candidate { item: Key(number.to_string()), given: Map::new() })
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Candidate, A::Error> {
+                let Whole { item, given } = Whole::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(Candidate { item, given })
+            }
+        }
+        from.deserialize_any(Visitor)
+    }
+}
+
+impl From<Key> for Candidate {
+    fn from(item: Key) -> Self {
+        Self { item, given: Map::new() }
+    }
+}
+
 /// Asks for a list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,8 +108,9 @@ pub struct RankRequest {
     pub context: Map<String, Value>,
     /// How many items are wanted, 1 to [`LIMIT_MAX`]; by default the file's `rerank.limit`, else 20.
     pub limit: Option<usize>,
-    /// The items to order, instead of those that sources propose; at most [`ITEMS_MAX`]. One that is not known is left out and told.
-    pub items: Option<Vec<Key>>,
+    /// The items to order, instead of those that sources propose; at most [`ITEMS_MAX`]. One that is not known is left out and told,
+    /// unless it comes with values of its own.
+    pub items: Option<Vec<Candidate>>,
     /// Whether to say why each item is there.
     #[serde(default)]
     pub explain: bool,

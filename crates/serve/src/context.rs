@@ -1,4 +1,5 @@
-//! What a request says beside whom it is for: the fields of the decision's event that are known when a list is asked for.
+//! What a request says beside whom it is for: the fields of the decision's event that are known when a list is asked for, and those that
+//! come with each item.
 
 use crate::answer::RankRequest;
 use crate::error::{Refusal, Refused};
@@ -8,8 +9,8 @@ use tamis_spec::batch::{Rows, Schema};
 use tamis_spec::diagnostic::nearest;
 use tamis_spec::system::System;
 
-/// The context as one record of the decision's event, whose actors are nobody; none where the system knows no context.
-/// Refuses names that it does not know and values that do not fit.
+/// The context as a record of the decision's event, whose actors are nobody, and behind it one for each item with what came with it,
+/// where anything may; none where the system knows neither. Refuses names that it does not know and values that do not fit.
 pub(crate) fn read_context(
     system: &System,
     schema: &Schema,
@@ -21,28 +22,53 @@ pub(crate) fn read_context(
     let known: Vec<&str> = system.decision.request.iter().map(|f| fields[*f].name.value.as_str()).collect();
     let refused =
         |found: String, help: String| Refused::new(Refusal::Unanswerable, "rank", found).at("context").help(help);
-    if let Some(name) = request.context.keys().find(|name| !known.contains(&name.as_str())) {
-        let help = match (nearest(name, known.iter().copied()), known.is_empty()) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, true) => "the system file names no request: leave it out".to_owned(),
-            (None, false) => format!("known: {}", known.join(", ")),
-        };
-        return Err(refused(format!("`{}`", name.chars().take(80).collect::<String>()), help));
+    check_names(&request.context, &known, "the system file names no request: leave it out")
+        .map_err(|(found, help)| refused(found, help))?;
+    let given: Vec<&str> = system.decision.given.iter().map(|f| fields[*f].name.value.as_str()).collect();
+    let items = request.items.as_deref().unwrap_or_default();
+    let of_item = |at: usize, (found, help): (String, String)| {
+        Refused::new(Refusal::Unanswerable, "rank", found).at(format!("items[{at}].given")).help(help)
+    };
+    for (at, item) in items.iter().enumerate() {
+        check_names(&item.given, &given, "the system file says nothing of [decision] given: send keys alone")
+            .map_err(|wrong| of_item(at, wrong))?;
     }
-    if known.is_empty() {
+    if known.is_empty() && given.is_empty() {
         return Ok(None);
     }
-    let mut object: Map<String, Value> = request.context.clone();
-    object.insert("event".into(), Value::String(system.events[event].name.value.clone()));
-    for role in system.roles(event) {
-        object.insert(role.role.value.clone(), Value::Null);
+    let record = |fields: &Map<String, Value>| {
+        let mut object = fields.clone();
+        object.insert("event".into(), Value::String(system.events[event].name.value.clone()));
+        for role in system.roles(event) {
+            object.insert(role.role.value.clone(), Value::Null);
+        }
+        Value::Object(object)
+    };
+    let mut records = vec![record(&request.context)];
+    if !given.is_empty() {
+        records.extend(items.iter().map(|item| record(&item.given)));
     }
-    let mut batch = read(system, schema, now, schema.batch(), &[Value::Object(object)]).map_err(|wrong| {
+    let mut batch = read(system, schema, now, schema.batch(), &records).map_err(|wrong| {
         let first = wrong.into_iter().next();
+        let at = first.as_ref().map_or(0, |w| w.index);
         let (found, help) = first.map_or_else(Default::default, |w| (format!("{}: {}", w.place, w.found), w.help));
-        refused(found, help)
+        match at.checked_sub(1) {
+            Some(item) => of_item(item, (found, help)),
+            None => refused(found, help),
+        }
     })?;
     Ok(Some(batch.rows.swap_remove(system.actors.len() + event)))
+}
+
+/// Refuses a name that is not among `known`: what was found, and what to try. `none`: what to say where nothing is known.
+fn check_names(said: &Map<String, Value>, known: &[&str], none: &str) -> Result<(), (String, String)> {
+    let Some(name) = said.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+    let help = match (nearest(name, known.iter().copied()), known.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, true) => none.to_owned(),
+        (None, false) => format!("known: {}", known.join(", ")),
+    };
+    Err((format!("`{}`", name.chars().take(80).collect::<String>()), help))
 }
 
 #[cfg(test)]

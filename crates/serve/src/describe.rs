@@ -2,6 +2,7 @@
 
 use crate::answer::{ItemSource, RankedItem, TracePart, WHY_MAX, Why};
 use crate::engine::Engine;
+use crate::make::Made;
 use serde_json::{Map, Value};
 use tamis_funnel::{Decided, Desk};
 use tamis_rerank::rerank::Change;
@@ -10,11 +11,12 @@ use tamis_spec::system::Type;
 
 impl<S> Engine<S> {
     /// What was shown, with who proposed each item, its texts, and why it is there if that was asked.
-    pub(crate) fn items(&self, actors: &Actors, decided: &Decided, desk: &Desk, explain: bool) -> Vec<RankedItem> {
+    pub(crate) fn items(&self, actors: &Actors, made: &Made, desk: &Desk, explain: bool) -> Vec<RankedItem> {
+        let decided = &made.decided;
         let table = &actors.tables[self.plan.system.decision.item];
         let stage = explain.then(|| self.last_stage(decided)).flatten();
         let item = |(at, shown): (usize, &tamis_spec::decision::Scored)| RankedItem {
-            item: table.keys.name(shown.item).to_owned(),
+            item: made.key(&table.keys, shown.item).to_owned(),
             score: shown.score,
             position: at + 1,
             sources: self.proposed_by(desk, shown.item),

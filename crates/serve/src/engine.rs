@@ -11,7 +11,7 @@ use crate::context::read_context;
 use crate::error::{Error, Refusal, Refused};
 use crate::event::{Ack, EVENTS_MAX, KEY_BYTES_MAX, read, short, stamp};
 use crate::journal::{Journal, NOTED_MAX, Noted, Served, schema_with_decisions};
-use crate::make::{self, Asked, Made, Maker};
+use crate::make::{self, Asked, Maker};
 use crate::metrics::Metrics;
 use crate::world::World;
 use serde::Serialize;
@@ -108,7 +108,7 @@ impl<S: Store> Engine<S> {
         let limit = asked?.unwrap_or_else(|| self.limit());
         if self.plan.system.candidates.is_empty() && request.items.is_none() {
             self.count_refused();
-            let help = format!("send items: the keys of each `{}` to order", self.plan.system.decision.item_name);
+            let help = format!("send items: the key of each `{}` to order", self.plan.system.decision.item_name);
             let refused = Refused::new(Refusal::Unanswerable, "rank", "no items, and the system has no sources");
             return Err(refused.at("items").help(help));
         }
@@ -193,16 +193,16 @@ impl<S: Store> Engine<S> {
         let budget_ns = budget_ns.map_or(u64::MAX, |ms| ms.max(0) as u64 * 1_000_000);
         let (clock, schema) = (|| self.clock.nanos(), self.journal.schema());
         let maker = Maker { plan: &self.plan, fitted: &self.fitted, schema, clock: &clock };
-        let Made { decided, user, unknown_items } =
-            maker.make(&mut world, &Asked { time, request, context, limit, budget_ns });
+        let made = maker.make(&mut world, &Asked { time, request, context, limit, budget_ns });
+        let (decided, user) = (&made.decided, made.user);
         let World { actors, past, desk, .. } = &mut *world;
         let cold = self.cold(past, user, &request.user.0);
-        let items = self.items(actors, &decided, desk, request.explain);
+        let items = self.items(actors, &made, desk, request.explain);
         let mut values = Vec::new();
         let noted = decided.shown.iter().take(NOTED_MAX);
-        noted.for_each(|shown| make::values(&self.plan, &decided, desk, shown.item, &mut values));
+        noted.for_each(|shown| make::values(&self.plan, decided, desk, shown.item, &mut values));
         drop(world);
-        let trace = self.trace(&decided);
+        let trace = self.trace(decided);
         let response = RankResponse {
             list_id: self.list_id(time),
             as_of: as_of(time),
@@ -210,7 +210,7 @@ impl<S: Store> Engine<S> {
             cold_start: cold.is_some(),
             cold_start_reason: cold,
             items,
-            unknown_items,
+            unknown_items: made.unknown_items,
             fallbacks: trace.iter().filter(|p| p.skipped).map(|p| p.part.clone()).collect(),
             trace,
             bundle: self.bundle.name.clone(),

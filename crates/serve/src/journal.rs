@@ -1,6 +1,6 @@
 //! The log as serving writes it: one frame for a batch of events, one frame for all the lists that wait at the same time.
 
-use crate::answer::Key;
+use crate::answer::Candidate;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -67,7 +67,7 @@ pub(crate) struct Served<'a> {
 pub(crate) struct Noted<'a> {
     pub(crate) limit: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) items: Option<&'a [Key]>,
+    pub(crate) items: Option<&'a [Candidate]>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(crate) context: &'a Map<String, Value>,
 }

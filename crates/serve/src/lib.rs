@@ -24,7 +24,8 @@ mod tests;
 mod world;
 
 pub use answer::{
-    Cold, ITEMS_MAX, ItemSource, Key, LIMIT_MAX, RankRequest, RankResponse, RankedItem, TracePart, UnknownItems, Why,
+    Candidate, Cold, ITEMS_MAX, ItemSource, Key, LIMIT_MAX, RankRequest, RankResponse, RankedItem, TracePart,
+    UnknownItems, Why,
 };
 pub use clock::Clock;
 pub use engine::{Engine, Health};

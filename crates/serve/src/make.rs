@@ -1,12 +1,13 @@
 //! One list, made of a request and a world that was brought to its moment: by the engine, and again by whoever checks it.
 
-use crate::answer::{RankRequest, UnknownItems};
+use crate::answer::{Candidate, RankRequest, UnknownItems};
 use crate::event::short;
 use crate::world::World;
 use tamis_funnel::{Decided, Desk, Fitted, Plan, Request, decide};
 use tamis_spec::MISSING;
-use tamis_spec::actors::Actors;
+use tamis_spec::actors::{Actors, Interner};
 use tamis_spec::batch::{Rows, Schema};
+use tamis_spec::decision::by_key;
 
 /// Unknown items that are named.
 const UNKNOWN_NAMED_MAX: usize = 10;
@@ -40,6 +41,34 @@ pub(crate) struct Made {
     /// `MISSING` when unknown.
     pub(crate) user: u32,
     pub(crate) unknown_items: Option<UnknownItems>,
+    /// Keys of items that came with values of their own and are not known: their indices are behind the last known item.
+    pub(crate) newcomers: Vec<String>,
+}
+
+impl Made {
+    /// The key of an item that was decided on.
+    pub(crate) fn key<'k>(&'k self, keys: &'k Interner, idx: u32) -> &'k str {
+        match (idx as usize).checked_sub(keys.len()) {
+            None => keys.name(idx),
+            Some(new) => &self.newcomers[new],
+        }
+    }
+
+    /// The index of an item that was decided on.
+    pub(crate) fn find(&self, keys: &Interner, key: &str) -> Option<u32> {
+        let new = || self.newcomers.iter().position(|n| n == key).map(|new| (keys.len() + new) as u32);
+        Some(keys.find(key)).filter(|idx| *idx != MISSING).or_else(new)
+    }
+}
+
+/// The items of a request.
+#[derive(Default)]
+struct Items {
+    given: Vec<u32>,
+    /// The row of the request's records that each came with.
+    rows: Vec<u32>,
+    newcomers: Vec<String>,
+    unknown: Option<UnknownItems>,
 }
 
 impl Maker<'_> {
@@ -47,35 +76,56 @@ impl Maker<'_> {
         let World { actors, past, desk, .. } = world;
         let system = &self.plan.system;
         let user = actors.tables[system.decision.user].keys.find(&of.request.user.0);
-        let (given, unknown_items) = self.given(of.request, actors);
+        let has_rows = of.context.is_some() && !system.decision.given.is_empty();
+        let items = of.request.items.as_deref().map(|items| self.items(items, has_rows, actors));
+        let is_given = items.is_some();
+        let Items { given, rows, newcomers, unknown: unknown_items } = items.unwrap_or_default();
         let scene = decide::Scene { plan: self.plan, fitted: self.fitted, actors, past, clock: self.clock };
         let event = system.actors.len() + system.base(system.decision.event);
         let context = of.context.map(|rows| actors.asked(&self.schema.records[event], rows));
         let asked = context.as_ref().map(|rows| (rows, 0));
         let (now, limit, budget_ns) = (of.time, of.limit, of.budget_ns);
-        let given = given.as_deref();
-        let request = Request { now, user, limit, given, positions: None, asked, budget_ns };
-        Made { decided: decide::decide(&scene, &request, desk), user, unknown_items }
+        let given = is_given.then_some(given.as_slice());
+        let request =
+            Request { now, user, limit, given, rows: &rows, newcomers: &newcomers, positions: None, asked, budget_ns };
+        let decided = decide::decide(&scene, &request, desk);
+        Made { decided, user, unknown_items, newcomers }
     }
 
-    /// The known ones of the items that were given, and the others.
-    fn given(&self, request: &RankRequest, actors: &Actors) -> (Option<Vec<u32>>, Option<UnknownItems>) {
-        let Some(items) = &request.items else { return (None, None) };
+    /// The items that can be ordered: those that are known, and those that come with values of their own. `has_rows`: the records of the
+    /// request hold one for each item behind the first.
+    fn items(&self, items: &[Candidate], has_rows: bool, actors: &Actors) -> Items {
         let keys = &actors.tables[self.plan.system.decision.item].keys;
+        let mut out = Items::default();
         let mut unknown = UnknownItems { count: 0, keys: Vec::new() };
-        let mut known = Vec::with_capacity(items.len());
-        for item in items {
-            match keys.find(&item.0) {
+        let is_new = |c: &&Candidate| has_rows && !c.given.is_empty() && keys.find(&c.item.0) == MISSING;
+        out.newcomers = items.iter().filter(is_new).map(|c| c.item.0.clone()).collect();
+        // By key, so that the order in which a request names them says nothing.
+        out.newcomers.sort_by(|a, b| by_key(a, b));
+        out.newcomers.dedup();
+        for (at, candidate) in items.iter().enumerate() {
+            let key = &candidate.item.0;
+            let idx = match keys.find(key) {
                 MISSING => {
-                    unknown.count += 1;
-                    if unknown.keys.len() < UNKNOWN_NAMED_MAX {
-                        unknown.keys.push(short(&item.0));
-                    }
+                    let new = out.newcomers.binary_search_by(|n| by_key(n, key));
+                    new.map_or(MISSING, |new| (keys.len() + new) as u32)
                 }
-                idx => known.push(idx),
+                idx => idx,
+            };
+            if idx == MISSING {
+                unknown.count += 1;
+                if unknown.keys.len() < UNKNOWN_NAMED_MAX {
+                    unknown.keys.push(short(key));
+                }
+                continue;
+            }
+            out.given.push(idx);
+            if has_rows {
+                out.rows.push(at as u32 + 1);
             }
         }
-        (Some(known), Some(unknown))
+        out.unknown = Some(unknown);
+        out
     }
 }
 

@@ -3,11 +3,11 @@
 //! The past is folded frame by frame as serving folds it, so that an item that was not known yet is not known here either. What
 //! differs points at the fold, a feature that looks at more than its past, or a log that is not the one that serving wrote.
 
-use crate::answer::{Key, RankRequest};
+use crate::answer::{Candidate, Key, RankRequest};
 use crate::context::read_context;
 use crate::error::Error;
 use crate::journal::{DECISION, SHOWN, schema_with_decisions};
-use crate::make::{Asked, Made, Maker, value_names, values};
+use crate::make::{Asked, Maker, value_names, values};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,7 +15,6 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use tamis_funnel::{Bundle, Past, Plan};
 use tamis_log::{Log, Store};
-use tamis_spec::MISSING;
 use tamis_spec::actors::{Actors, schema_of};
 use tamis_spec::batch::{Batch, Class, Column, Schema};
 use tamis_spec::time::format_time;
@@ -92,7 +91,7 @@ struct Listed {
 #[derive(Clone, Debug, Deserialize)]
 struct Request {
     limit: usize,
-    items: Option<Vec<String>>,
+    items: Option<Vec<Candidate>>,
     #[serde(default)]
     context: Map<String, Value>,
 }
@@ -248,12 +247,11 @@ fn compare(
     list: &Listed,
     noted: &Request,
 ) -> (u64, Option<Difference>) {
-    let key = |key: &String| Key(key.clone());
     let request = RankRequest {
-        user: key(&list.user),
+        user: Key(list.user.clone()),
         context: noted.context.clone(),
         limit: Some(noted.limit),
-        items: noted.items.as_ref().map(|items| items.iter().map(key).collect()),
+        items: noted.items.clone(),
         explain: false,
     };
     let differs = |item: &str, what: String, served: f32, replayed: f32| Difference {
@@ -275,14 +273,14 @@ fn compare(
         return (0, Some(differs("", what, f32::NAN, f32::NAN)));
     }
     let asked = Asked { time, request: &request, context: context.as_ref(), limit: noted.limit, budget_ns: u64::MAX };
-    let Made { decided, .. } = maker.make(world, &asked);
+    let made = maker.make(world, &asked);
+    let decided = &made.decided;
     let table = &world.actors.tables[maker.plan.system.decision.item];
     let (mut n, mut now) = (0, Vec::new());
     for ((item, _), served) in list.items.iter().zip(&list.values) {
         now.clear();
-        let idx = table.keys.find(item);
-        if idx != MISSING {
-            values(maker.plan, &decided, &world.desk, idx, &mut now);
+        if let Some(idx) = made.find(&table.keys, item) {
+            values(maker.plan, decided, &world.desk, idx, &mut now);
         }
         now.resize(names.len(), f32::NAN);
         n += served.len() as u64;
@@ -291,7 +289,7 @@ fn compare(
             return (n, Some(differs(item, name.clone(), *served, *now)));
         }
     }
-    let shown: Vec<(&str, f32)> = decided.shown.iter().map(|s| (table.keys.name(s.item), s.score)).collect();
+    let shown: Vec<(&str, f32)> = decided.shown.iter().map(|s| (made.key(&table.keys, s.item), s.score)).collect();
     for (place, (item, score)) in list.items.iter().enumerate() {
         n += 1;
         match shown.get(place) {

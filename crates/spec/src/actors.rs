@@ -411,21 +411,25 @@ impl Actors {
     /// One record of an event as columns of one row, for what is asked and never becomes known: actors and words that are new are
     /// missing. `rows`: of the declared event, with one record; `schema`: its own.
     pub fn asked(&self, record: &crate::batch::RecordSchema, rows: &Rows) -> crate::events::EventRows {
-        let mut out = crate::events::EventRows { time: vec![rows.time[0]], known: vec![0], ..Default::default() };
+        let n = rows.time.len();
+        let mut out = crate::events::EventRows { time: rows.time.clone(), known: vec![0; n], ..Default::default() };
         for (key, keys) in record.keys.iter().zip(&rows.keys) {
             let table = self.tables.iter().position(|t| t.name == key.actor);
             out.role_actors.push(table.unwrap_or(0));
-            out.actors.push(vec![table.map_or(MISSING, |t| self.tables[t].keys.find(keys.get(0)))]);
+            let find = |row: usize| table.map_or(MISSING, |t| self.tables[t].keys.find(keys.get(row)));
+            out.actors.push((0..n).map(find).collect());
         }
         for ((_, ty), column) in record.fields.iter().zip(&rows.fields) {
             let mut field = Field::new(ty);
-            field.grow(1);
-            field.set(0, column, 0, |text| match ty {
-                Type::Actor(name) => {
-                    self.tables.iter().find(|t| t.name == *name).map_or(MISSING, |t| t.keys.find(text))
-                }
-                _ => self.words.find(text),
-            });
+            field.grow(n);
+            for row in 0..n {
+                field.set(row, column, row, |text| match ty {
+                    Type::Actor(name) => {
+                        self.tables.iter().find(|t| t.name == *name).map_or(MISSING, |t| t.keys.find(text))
+                    }
+                    _ => self.words.find(text),
+                });
+            }
             out.fields.push(field);
         }
         out

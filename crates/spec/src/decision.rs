@@ -112,6 +112,20 @@ impl Scored {
     }
 }
 
+/// The order of keys: whole numbers by their size, before all other keys, which go by their characters.
+pub fn by_key(a: &str, b: &str) -> std::cmp::Ordering {
+    let number = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_digit());
+    match (number(a), number(b)) {
+        (true, true) => {
+            let (x, y) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y)).then_with(|| a.cmp(b))
+        }
+        (true, false) => std::cmp::Ordering::Less,
+        (false, true) => std::cmp::Ordering::Greater,
+        (false, false) => a.cmp(b),
+    }
+}
+
 /// The candidates of one decision, once the sources are merged.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
@@ -134,4 +148,16 @@ pub struct Happened<'a> {
     pub time: i64,
     /// The user's earlier events of the same kind, oldest first; without this one.
     pub history: &'a [Visit],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_numbers_go_by_their_size_and_stand_before_words() {
+        let mut keys = ["b", "10", "GX2", "9", "", "007", "7", "123456789012345678901", "a"];
+        keys.sort_by(|a, b| by_key(a, b));
+        assert_eq!(keys, ["007", "7", "9", "10", "123456789012345678901", "", "GX2", "a", "b"]);
+    }
 }

@@ -23,6 +23,8 @@ pub enum ParamType {
     Text,
     /// A list of texts.
     Texts,
+    /// A text, or a list of texts.
+    Several,
     /// A number within bounds, both included.
     Number(f64, f64),
     /// A whole number within bounds, both included.
@@ -62,7 +64,7 @@ pub enum ParamType {
 pub enum ParamValue {
     /// Text, Choice, Event, Actor, Expression.
     Text(String),
-    /// Texts, Events.
+    /// Texts, Several, Events.
     Texts(Vec<Spanned<String>>),
     /// Number, Integer, Share and Portion (0 to 1), Bytes.
     Number(f64),

@@ -7,7 +7,9 @@ mod manual;
 mod names;
 mod parts;
 pub mod read;
+mod relations;
 mod schema;
+mod stars;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -96,9 +98,11 @@ pub enum Type {
 /// Where rows come from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileSpec {
-    /// `from`: a path, relative to the system file or to the data directory.
-    pub path: Spanned<String>,
-    /// `sql`: what is asked of a database; `path` is then a SQLite file or the address of a server.
+    /// `from`: paths, relative to the system file or to the data directory; one or more.
+    pub paths: Vec<Spanned<String>>,
+    /// `format`; by default what the ending says.
+    pub format: Option<String>,
+    /// `sql`: what is asked of a database; the one path is then a SQLite file or the address of a server.
     pub sql: Option<String>,
     /// `delimiter`; by default a tab for `.tsv`, else a comma.
     pub delimiter: Option<char>,
@@ -113,10 +117,11 @@ pub struct FileSpec {
 impl FileSpec {
     /// `from` as it may be shown: an address of a server without its password.
     pub fn shown(&self) -> String {
-        match self.path.value.split_once("://") {
+        let shown = |path: &Spanned<String>| match path.value.split_once("://") {
             Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
-            None => self.path.value.clone(),
-        }
+            None => path.value.clone(),
+        };
+        self.paths.iter().map(shown).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -229,8 +234,10 @@ pub struct DecisionSpec {
     pub condition: Option<Expr>,
     /// `eligible`: which items may be proposed.
     pub eligible: Option<Expr>,
-    /// `request`: fields of the event that are known when the decision is made, by index. All of a logged list.
+    /// `request`: fields of the event that are known when the decision is made, by index. Of a logged list all that are not given.
     pub request: Vec<usize>,
+    /// `given`: fields of the event that come with each candidate of a list, by index.
+    pub given: Vec<usize>,
     /// Where `[decision]` stands.
     pub span: Span,
 }
@@ -248,6 +255,7 @@ impl DecisionSpec {
             condition: None,
             eligible: None,
             request: Vec::new(),
+            given: Vec::new(),
             span: 0..1,
         }
     }
@@ -318,6 +326,8 @@ pub struct Split {
     pub by: SplitBy,
     /// `folds` and `fold`.
     pub folds: Option<(usize, usize)>,
+    /// `validate_fold`: whether the fold before the test window is the validate window, not the one behind it.
+    pub validates_before: bool,
     /// `every`: of the decisions of train, validate and test in the order of the log, each so-many-th counts, the first of all.
     pub every: [usize; 3],
 }
@@ -333,6 +343,7 @@ impl Default for Split {
             spans_ms: None,
             by: SplitBy::Time,
             folds: None,
+            validates_before: false,
             every: [1; 3],
         }
     }
@@ -401,99 +412,4 @@ pub struct Part {
     pub params: Params,
     /// Where the table stands.
     pub span: Span,
-}
-
-impl System {
-    /// The actor of that name.
-    pub fn actor(&self, name: &str) -> Option<usize> {
-        self.actors.iter().position(|a| a.name.value == name)
-    }
-
-    /// The event of that name, declared or derived.
-    pub fn event(&self, name: &str) -> Option<usize> {
-        self.events.iter().position(|e| e.name.value == name)
-    }
-
-    /// The learned part of that name.
-    pub fn learned(&self, name: &str) -> Option<usize> {
-        self.learned.iter().position(|l| l.name.value == name)
-    }
-
-    /// How many events are declared: they stand before the derived ones.
-    pub fn n_declared(&self) -> usize {
-        self.events.iter().filter(|e| matches!(e.origin, Origin::Declared { .. })).count()
-    }
-
-    /// The declared event behind an event: itself, or the one it is derived from.
-    pub fn base(&self, event: usize) -> usize {
-        match self.events[event].origin {
-            Origin::Declared { .. } => event,
-            Origin::Derived { base, .. } => base,
-        }
-    }
-
-    /// Roles of an event, those of its base for a derived one.
-    pub fn roles(&self, event: usize) -> &[RoleSpec] {
-        match &self.events[self.base(event)].origin {
-            Origin::Declared { roles, .. } => roles,
-            Origin::Derived { .. } => &[],
-        }
-    }
-
-    /// Fields of an event, those of its base for a derived one.
-    pub fn event_fields(&self, event: usize) -> &[FieldSpec] {
-        match &self.events[self.base(event)].origin {
-            Origin::Declared { fields, .. } => fields,
-            Origin::Derived { .. } => &[],
-        }
-    }
-
-    /// The event that says an item was right: that of `each`, or of the label.
-    pub fn positive(&self) -> usize {
-        let labelled = self.label.grades.first().map(|g| g.outcome.event);
-        if self.decision.lists.is_some() { labelled.unwrap_or(self.decision.event) } else { self.decision.event }
-    }
-
-    /// Fields of the decision's event that say what turned out: those that an outcome in its own rows reads.
-    pub fn label_fields(&self) -> Vec<usize> {
-        let fields = self.event_fields(self.decision.event);
-        let own = self.base(self.decision.event);
-        let mut out = Vec::new();
-        let mut collect = |e: &Expr| {
-            e.walk(&mut |e| {
-                if let crate::expr::Node::Path(names) = &e.node {
-                    let named = |f: &FieldSpec| names.iter().any(|(name, _)| *name == f.name.value);
-                    out.extend(fields.iter().position(named));
-                }
-            });
-        };
-        let label = &self.label;
-        for outcome in label.grades.iter().map(|g| &g.outcome).chain(label.against.iter().map(|(_, o)| o)) {
-            if self.base(outcome.event) != own {
-                continue;
-            }
-            outcome.condition.iter().chain(&outcome.amount).for_each(&mut collect);
-            if let Origin::Derived { condition, .. } = &self.events[outcome.event].origin {
-                collect(condition);
-            }
-        }
-        out
-    }
-
-    /// The role of an event that the decision's `for` plays, as an index into its roles: the one of that name, else the first of that
-    /// actor when `item` is another actor.
-    pub fn user_role(&self, event: usize) -> Option<usize> {
-        self.role_of(event, &self.decision.user_name, self.decision.user)
-    }
-
-    /// The role of an event that the decision's `item` plays.
-    pub fn item_role(&self, event: usize) -> Option<usize> {
-        self.role_of(event, &self.decision.item_name, self.decision.item)
-    }
-
-    fn role_of(&self, event: usize, name: &str, actor: usize) -> Option<usize> {
-        let named = self.roles(event).iter().position(|r| r.role.value == name && r.actor == actor);
-        let played = || self.roles(event).iter().position(|r| r.actor == actor);
-        named.or_else(|| (self.decision.user != self.decision.item).then(played).flatten())
-    }
 }

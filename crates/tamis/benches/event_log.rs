@@ -250,6 +250,7 @@ fn moment<'a>(now: i64, user: u32, items: &'a [u32], actors: &'a Actors, state: 
         item_vectors: &[],
         encoders: &[],
         positions: &[],
+        came: Default::default(),
         request: None,
     }
 }

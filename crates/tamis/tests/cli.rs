@@ -4,6 +4,10 @@
 #[expect(clippy::unwrap_used, reason = "what is missing ends the test")]
 mod first_system;
 
+#[path = "cli/given.rs"]
+#[expect(clippy::unwrap_used, reason = "what is missing ends the test")]
+mod given;
+
 #[path = "cli/judged.rs"]
 #[expect(clippy::unwrap_used, reason = "what is missing ends the test")]
 mod judged;

@@ -33,6 +33,8 @@ pub struct Decisions {
     pub all: Vec<Decision>,
     /// Items by decision, dense indices: with `each` the one that turned out right, of a list all that were shown, each once.
     pub items: Vec<u32>,
+    /// The rows of the decision's event that they stand in, the first of each.
+    pub rows: Vec<u32>,
     /// Their grades: above 0 is right.
     pub grades: Vec<f32>,
     /// By outcome of `[label] against`: whether the item had it.
@@ -86,6 +88,8 @@ impl Decisions {
             user: of.user,
             limit: usize::MAX,
             given: self.lists.then(|| self.items(of)),
+            rows: if plan.system.decision.given.is_empty() { &[] } else { &self.rows[range(of)] },
+            newcomers: &[],
             positions: None,
             asked: Some((rows, of.row as usize)),
             budget_ns: u64::MAX,
@@ -142,13 +146,15 @@ fn chosen(plan: &Plan, data: &Data) -> Decisions {
         let start = out.items.len() as u32;
         out.all.push(Decision { now: columns.known[row as usize], user, row, start, len: 1 });
         out.items.push(item);
+        out.rows.push(row);
         out.grades.push(1.0);
         out.positions.push(f32::NAN);
     }
     out
 }
 
-type List = Vec<(u32, f32)>;
+/// Items with their positions and rows.
+type List = Vec<(u32, f32, u32)>;
 
 /// Rows make lists: those with one id and for one user, else those of one moment and for one user.
 fn listed(plan: &Plan, data: &Data) -> Decisions {
@@ -156,7 +162,7 @@ fn listed(plan: &Plan, data: &Data) -> Decisions {
     let spec = plan.system.decision.lists.expect("only lists are listed");
     let mut out = Decisions { lists: true, ..Decisions::default() };
     let mut places: HashMap<(u64, u32), usize> = HashMap::new();
-    // Its first row, the user, items with positions.
+    // Its first row, the user, items.
     let mut lists: Vec<(u32, u32, List)> = Vec::new();
     for (row, user, item) in rows {
         if user == MISSING || item == MISSING {
@@ -174,17 +180,18 @@ fn listed(plan: &Plan, data: &Data) -> Decisions {
         let is_judged = plan.system.label.raters.is_some();
         let position = spec.position.map_or(f32::NAN, |f| number(&columns.fields[f], row));
         let list = &mut lists[place].2;
-        if list.iter().any(|(known, _)| *known == item) {
+        if list.iter().any(|(known, _, _)| *known == item) {
             out.counts.repeated += u64::from(!is_judged);
         } else {
-            list.push((item, position));
+            list.push((item, position, row));
         }
     }
     for (row, user, list) in lists {
         let (start, len) = (out.items.len() as u32, list.len() as u32);
         out.all.push(Decision { now: columns.known[row as usize], user, row, start, len });
-        out.items.extend(list.iter().map(|(item, _)| item));
-        out.positions.extend(list.iter().map(|(_, position)| position));
+        out.items.extend(list.iter().map(|(item, _, _)| item));
+        out.positions.extend(list.iter().map(|(_, position, _)| position));
+        out.rows.extend(list.iter().map(|(_, _, row)| row));
     }
     out.grades.resize(out.items.len(), 0.0);
     out
@@ -426,6 +433,7 @@ fn fulfilled(plan: &Plan, data: &Data, of: &Decisions, all: Vec<Decision>) -> Ve
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: Some((asked, d.row as usize)),
         };
         if plan.features.counts(&moment, &mut reader) {

@@ -39,7 +39,7 @@ pub fn evaluate(
     let begin = progress.seconds();
     let decisions = decisions::decisions(plan, data);
     let judged = see(plan, data, bundle, (&decisions, on), n_threads, progress)?;
-    let mut report = report_of(plan, &decisions, judged);
+    let mut report = report_of(plan, data, &decisions, judged);
     report.resources.seconds = progress.seconds() - begin;
     Ok(report)
 }
@@ -65,11 +65,16 @@ impl Judged {
             out.test.append(&mut next.test);
             out.seen.append(&mut next.seen);
             out.steps.append(&mut next.steps);
-            out.split.test.decisions += next.split.test.decisions;
-            out.split.test.from = out.split.test.from.clone().min(next.split.test.from);
-            out.split.test.to = out.split.test.to.clone().max(next.split.test.to);
+            let windows = [(&mut out.split.validate, next.split.validate), (&mut out.split.test, next.split.test)];
+            for (window, next) in windows {
+                window.decisions += next.decisions;
+                window.from = window.from.clone().min(next.from);
+                window.to = window.to.clone().max(next.to);
+            }
         }
-        out.split.test.users = out.test.iter().map(|d| d.user).collect::<std::collections::HashSet<_>>().len() as u64;
+        let users = out.test.iter().map(|d| d.user).collect::<std::collections::HashSet<_>>().len() as u64;
+        let judged = if out.split.judged == "validate" { &mut out.split.validate } else { &mut out.split.test };
+        judged.users = users;
         out
     }
 }
@@ -113,7 +118,7 @@ pub(crate) fn see(
 }
 
 /// What was seen, as it is told.
-pub(crate) fn report_of(plan: &Plan, decisions: &Decisions, judged: Judged) -> Report {
+pub(crate) fn report_of(plan: &Plan, data: &Data, decisions: &Decisions, judged: Judged) -> Report {
     let Judged { bundle, split, stages, steps, test, seen } = judged;
     Report {
         system: plan.system.name.value.clone(),
@@ -121,7 +126,7 @@ pub(crate) fn report_of(plan: &Plan, decisions: &Decisions, judged: Judged) -> R
         split,
         stages,
         resources: Resources { seconds: 0.0, peak_resident_bytes: peak_resident_bytes(), steps: Named(steps) },
-        ..judge(plan, decisions, &test, seen)
+        ..judge(plan, data, decisions, &test, seen)
     }
 }
 
@@ -180,7 +185,7 @@ fn run(of: &Walk<'_>, test: &[Decision], n_threads: usize) -> Vec<Seen> {
 
 fn walk(of: &Walk<'_>, mine: &[(usize, Decision)]) -> Seen {
     let Walk { plan, data, fitted, decisions, progress } = of;
-    let yard = Yardstick::new(plan, decisions);
+    let yard = Yardstick::new(plan, data, decisions);
     let mut past = Past::new(plan, fitted);
     let mut baselines = Baselines::new(plan, &mut past);
     let mut replay = Replay::new(plan, &data.actors, &data.events);
@@ -408,8 +413,8 @@ fn neighbours_source(plan: &Plan) -> Option<(Vec<Need>, Box<dyn Source>)> {
 }
 
 /// Metrics, intervals and attribution of what all threads saw.
-fn judge(plan: &Plan, decisions: &Decisions, test: &[Decision], seen: Vec<Seen>) -> Report {
-    let yard = Yardstick::new(plan, decisions);
+fn judge(plan: &Plan, data: &Data, decisions: &Decisions, test: &[Decision], seen: Vec<Seen>) -> Report {
+    let yard = Yardstick::new(plan, data, decisions);
     let n: usize = seen.iter().map(|s| s.index.len()).sum();
     let gather = |width: usize, of: &dyn Fn(&Seen) -> &Vec<f32>| {
         let mut all = vec![0.0; n * width];

@@ -5,6 +5,7 @@ use crate::decisions::{Decision, Decisions};
 use crate::progress::Progress;
 use tamis_funnel::decide::{Decided, Scene, retrieve, score, stage_rows};
 use tamis_funnel::{Desk, Fitted, Past, Plan, Replay, Request};
+use tamis_spec::decision::by_key;
 use tamis_spec::mix::{GOLDEN, mix};
 
 /// Labelled rows of one stage, those of one decision one after the other.
@@ -90,14 +91,30 @@ fn replay(of: &Collect<'_>, decisions: &[(usize, bool, Decision)], progress: &dy
         let negatives = if *is_train { of.negatives } else { usize::MAX };
         let (index, is_train) = (*index, *is_train);
         out.push(match rows_of(of, &past, decision, (negatives, is_train), &mut desk) {
-            Some(Labelled { labels, weights }) => {
-                One { index, is_train, values: desk.rows[of.stage].values.clone(), labels, weights }
+            Some(rows) => {
+                let (values, Labelled { labels, weights }) = ordered(of, &desk, rows);
+                One { index, is_train, values, labels, weights }
             }
             None => One { index, is_train, values: Vec::new(), labels: Vec::new(), weights: Vec::new() },
         });
         progress.advance(1);
     }
     out
+}
+
+/// Rows with their labels and weights. Those of a list stand in the order of keys: whoever learns may look at the order of equal rows,
+/// and a file may list the right ones first.
+fn ordered(of: &Collect<'_>, desk: &Desk, rows: Labelled) -> (Vec<f32>, Labelled) {
+    let (matrix, items) = (&desk.rows[of.stage], &desk.row_items[of.stage]);
+    if !of.decisions.lists {
+        return (matrix.values.clone(), rows);
+    }
+    let keys = &of.data.actors.tables[of.plan.system.decision.item].keys;
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by(|a, b| by_key(keys.name(items[*a]), keys.name(items[*b])));
+    let values = order.iter().flat_map(|row| matrix.row(*row)).copied().collect();
+    let pick = |values: &[f32]| order.iter().map(|row| values[*row]).collect();
+    (values, Labelled { labels: pick(&rows.labels), weights: pick(&rows.weights) })
 }
 
 /// The labels and weights of the rows that a decision gives a stage, which stand in the desk; none when what was right is lost.

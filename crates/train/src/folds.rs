@@ -6,16 +6,17 @@ use crate::error::Error;
 use crate::evaluate::{Judged, report_of, see};
 use crate::fit::train;
 use crate::progress::Progress;
-use crate::windows::TEST;
 use std::path::Path;
 use tamis_funnel::{Plan, bundle};
 use tamis_observe::report::Report;
 
-/// Trains and judges each of the split's folds. `dir`: where bundles are written and removed.
+/// Trains each of the split's folds and judges it on its own window `on`, [`TEST`](crate::windows::TEST) or
+/// [`VALIDATE`](crate::windows::VALIDATE). `dir`: where bundles are written and removed.
 pub fn cross_validate(
     plan: &mut Plan,
     data: &Data,
     dir: &Path,
+    on: usize,
     n_threads: usize,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
@@ -32,9 +33,9 @@ pub fn cross_validate(
         plan.system.split.folds = Some((n, fold));
         let trained = train(plan, data, n_threads, progress)?;
         let bundle = bundle::write(dir, plan, &data.actors, &trained.contents)?;
-        all.push(see(plan, data, &bundle, (&decisions, TEST), n_threads, progress)?);
+        all.push(see(plan, data, &bundle, (&decisions, on), n_threads, progress)?);
     }
-    let mut report = report_of(plan, &decisions, Judged::together(all));
+    let mut report = report_of(plan, data, &decisions, Judged::together(all));
     report.split.kind = report.split.kind.replace(&format!("fold 0 of {n}"), &format!("all of {n} folds"));
     report.resources.seconds = progress.seconds() - begin;
     Ok(report)

@@ -1,9 +1,11 @@
 //! What is measured of one decision, under either protocol: where in the whole catalogue the right item stands, or how well a list
 //! that was shown is ordered.
 
+use crate::data::Data;
 use crate::decisions::{Decision, Decisions};
 use tamis_funnel::Plan;
-use tamis_observe::metrics::{auc, ndcg, single_relevant};
+use tamis_observe::metrics::{auc, average_precision, ndcg, single_relevant};
+use tamis_spec::decision::by_key;
 
 /// Gain of a grade in graded NDCG (Burges et al. 2005).
 fn gain(grade: f32) -> f32 {
@@ -18,6 +20,8 @@ pub struct Yardstick<'d> {
     /// Counter-outcomes, by their place in [`Decisions::against`].
     n_against: usize,
     graded: bool,
+    /// Of lists: the place of every item in the order of keys.
+    places: Vec<u32>,
 }
 
 /// Lists are judged to this depth for what should not have been shown.
@@ -25,12 +29,12 @@ const AGAINST_AT: usize = 10;
 
 impl<'d> Yardstick<'d> {
     /// For these decisions.
-    pub fn new(plan: &Plan, decisions: &'d Decisions) -> Self {
+    pub fn new(plan: &Plan, data: &Data, decisions: &'d Decisions) -> Self {
         let label = &plan.system.label;
         let grades = &label.grades;
         let graded = !decisions.lists && grades.iter().any(|g| g.grade != 1.0 || g.outcome.amount.is_some());
         let mut names: Vec<String> = if decisions.lists {
-            ["auc", "mrr", "ndcg@5", "ndcg@10"].map(String::from).to_vec()
+            ["auc", "mrr", "ndcg@1", "ndcg@5", "ndcg@10", "map"].map(String::from).to_vec()
         } else {
             single_relevant(&[]).into_iter().map(|(name, _)| name).collect()
         };
@@ -38,7 +42,8 @@ impl<'d> Yardstick<'d> {
         if decisions.lists {
             names.extend(label.against.iter().map(|(name, _)| format!("{}@{AGAINST_AT}", name.value)));
         }
-        Self { decisions, names, n_against: label.against.len(), graded }
+        let places = if decisions.lists { in_order_of_keys(plan, data) } else { Vec::new() };
+        Self { decisions, names, n_against: label.against.len(), graded, places }
     }
 
     /// How many values there are.
@@ -58,7 +63,8 @@ impl<'d> Yardstick<'d> {
         }
     }
 
-    /// Of a list whose items, in ascending order, have these scores; NaN is worst, equal scores keep the order of items.
+    /// Of a list whose items have these scores; NaN is worst. Equal scores are ordered by key, never as the files list them: a file may
+    /// list the right ones first.
     pub fn of_list(&self, decision: &Decision, items: &[u32], scores: &[f32], out: &mut Vec<f32>) {
         let shown = self.decisions.items(decision);
         let place = |item: u32| decision.start as usize + shown.iter().position(|i| *i == item).unwrap_or(0);
@@ -67,12 +73,15 @@ impl<'d> Yardstick<'d> {
         let grades: Vec<f64> = items.iter().map(|i| f64::from(self.decisions.grades[place(*i)])).collect();
         let labels: Vec<f64> = grades.iter().map(|g| f64::from(u8::from(*g > 0.0))).collect();
         let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+        let key = |i: &usize| self.places.get(items[*i] as usize);
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then_with(|| key(a).cmp(&key(b))));
         let ranked: Vec<f64> = order.iter().map(|i| grades[*i]).collect();
         let right: Vec<usize> = ranked.iter().enumerate().filter(|(_, g)| **g > 0.0).map(|(r, _)| r + 1).collect();
         let mrr = right.iter().map(|r| 1.0 / *r as f64).sum::<f64>() / right.len() as f64;
         out.push(auc(&labels, &scores, None) as f32);
-        out.extend([mrr, ndcg(&ranked, 5, None), ndcg(&ranked, 10, None)].map(|v| v as f32));
+        out.push(mrr as f32);
+        out.extend([1, 5, 10].map(|k| ndcg(&ranked, k, None) as f32));
+        out.push(average_precision(&ranked, None) as f32);
         for against in &self.decisions.against[..self.n_against] {
             let met = order.iter().take(AGAINST_AT).filter(|i| against[place(items[**i])]).count();
             out.push(met as f32);
@@ -93,4 +102,14 @@ impl<'d> Yardstick<'d> {
         }
         out
     }
+}
+
+/// By item: its place among all in the order of keys.
+fn in_order_of_keys(plan: &Plan, data: &Data) -> Vec<u32> {
+    let keys = &data.actors.tables[plan.system.decision.item].keys;
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_by(|a, b| by_key(keys.name(*a), keys.name(*b)));
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, item)| places[*item as usize] = place as u32);
+    places
 }

@@ -4,9 +4,11 @@ use crate::data::Data;
 use crate::decisions::{Decision, Decisions};
 use crate::error::Error;
 use crate::windows::{NOWHERE, TEST, TRAIN, VALIDATE};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use tamis_funnel::Plan;
 use tamis_spec::actors::Field;
+use tamis_spec::decision::by_key;
 use tamis_spec::mix::{GOLDEN, mix};
 use tamis_spec::system::{Split, SplitBy};
 
@@ -52,11 +54,12 @@ pub(crate) fn of(plan: &Plan, data: &Data, decisions: &Decisions) -> Result<Opti
                 Field::Numbers(v) => v[d.row as usize].to_string(),
                 field => field.text(d.row).to_string(),
             };
-            said(split, decisions.all.iter().map(word)).map(Some)
+            said(split, &decisions.all.iter().map(word).collect::<Vec<_>>()).map(Some)
         }
         SplitBy::File(name) => {
-            let words = read(data, name, decisions.all.len())?;
-            said(split, words.into_iter()).map(Some)
+            let users = &data.actors.tables[system.decision.user].keys;
+            let keys: Vec<&str> = decisions.all.iter().map(|d| users.name(d.user)).collect();
+            said(split, &read(data, name, &keys)?).map(Some)
         }
     }
 }
@@ -74,7 +77,7 @@ fn value(field: &Field, row: u32) -> u64 {
 
 fn by_chance(split: &Split, hash: u64) -> u8 {
     if let Some((n, k)) = split.folds {
-        return of_fold((hash % n as u64) as usize, n, k);
+        return of_fold(split, (hash % n as u64) as usize, (n, k));
     }
     let share = (hash >> 11) as f64 / (1u64 << 53) as f64;
     let ends = [split.train, split.train + split.validate];
@@ -88,39 +91,73 @@ fn by_chance(split: &Split, hash: u64) -> u8 {
 }
 
 /// The window of a fold when `k` of `n` is the test window.
-fn of_fold(fold: usize, n: usize, k: usize) -> u8 {
+fn of_fold(split: &Split, fold: usize, (n, k): (usize, usize)) -> u8 {
+    let validate = if split.validates_before { (k + n - 1) % n } else { (k + 1) % n };
     (if fold == k {
         TEST
-    } else if fold == (k + 1) % n {
+    } else if fold == validate {
         VALIDATE
     } else {
         TRAIN
     }) as u8
 }
 
-fn said(split: &Split, words: impl Iterator<Item = String>) -> Result<Vec<u8>, Error> {
-    let window = |(i, word): (usize, String)| {
-        let number = word.trim().parse::<f64>().ok().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as usize);
-        match (word.trim().to_lowercase().as_str(), number, split.folds) {
-            ("", _, _) => Ok(NOWHERE),
-            ("train", _, _) => Ok(TRAIN as u8),
-            ("validate" | "valid" | "validation" | "vali" | "val" | "dev", _, _) => Ok(VALIDATE as u8),
-            ("test", _, _) => Ok(TEST as u8),
-            (_, Some(fold), Some((n, k))) if fold < n => Ok(of_fold(fold, n, k)),
-            (other, _, folds) => {
+/// What a word says by itself.
+fn window_of(word: &str) -> Option<u8> {
+    Some(match word.to_lowercase().as_str() {
+        "" => NOWHERE,
+        "train" => TRAIN as u8,
+        "validate" | "valid" | "validation" | "vali" | "val" | "dev" => VALIDATE as u8,
+        "test" => TEST as u8,
+        _ => return None,
+    })
+}
+
+fn said(split: &Split, words: &[String]) -> Result<Vec<u8>, Error> {
+    let named = folds(split, words)?;
+    let window = |(i, word): (usize, &String)| {
+        let word = word.trim();
+        let fold = || named.iter().position(|n| *n == word);
+        match (window_of(word), split.folds) {
+            (Some(window), _) => Ok(window),
+            (None, Some(folds)) if fold().is_some() => Ok(of_fold(split, fold().unwrap_or_default(), folds)),
+            (None, folds) => {
                 let folds = folds.map(|(n, _)| format!(", or a fold from 0 to {}", n - 1)).unwrap_or_default();
                 Err(Error::TooLittle {
-                    what: format!("the split says `{other}` of decision {}", i + 1),
+                    what: format!("the split says `{word}` of decision {}", i + 1),
                     help: format!("it says train, validate or test{folds}; nothing leaves a decision out"),
                 })
             }
         }
     };
-    words.enumerate().map(window).collect()
+    words.iter().enumerate().map(window).collect()
 }
 
-/// A word for each of `n` decisions.
-fn read(data: &Data, name: &str, n: usize) -> Result<Vec<String>, Error> {
+/// What each fold is called: by its number from 0, or else, where there are as many words as folds, by these in the order of keys.
+fn folds(split: &Split, words: &[String]) -> Result<Vec<String>, Error> {
+    let Some((n, _)) = split.folds else { return Ok(Vec::new()) };
+    let mut met: Vec<&str> = words.iter().map(|w| w.trim()).filter(|w| window_of(w).is_none()).collect();
+    met.sort_by(|a, b| by_key(a, b));
+    met.dedup();
+    let numbers: Vec<String> = (0..n).map(|fold| fold.to_string()).collect();
+    if met.iter().all(|word| numbers.iter().any(|n| n == word)) {
+        return Ok(numbers);
+    }
+    if met.len() == n {
+        return Ok(met.into_iter().map(String::from).collect());
+    }
+    let shown: Vec<&str> = met.iter().copied().take(FOLDS_SHOWN).collect();
+    Err(Error::TooLittle {
+        what: format!("the split says {} different words, {} ..., and has {n} folds", met.len(), shown.join(", ")),
+        help: "a fold is its number from 0, or one of as many words as there are folds".into(),
+    })
+}
+
+/// Words of a split that are shown when there are too many or too few.
+const FOLDS_SHOWN: usize = 5;
+
+/// What a file says of each decision, given the keys of whom they are for.
+fn read(data: &Data, name: &str, keys: &[&str]) -> Result<Vec<String>, Error> {
     let wrong = |what: String, help: &str| Error::TooLittle { what, help: help.into() };
     let found = data.folders.iter().map(|dir| dir.join(name)).find(|path| path.is_file());
     let path = found.ok_or_else(|| {
@@ -132,17 +169,31 @@ fn read(data: &Data, name: &str, n: usize) -> Result<Vec<String>, Error> {
     let text = std::fs::read_to_string(&path)
         .map_err(|e| wrong(format!("{} cannot be read: {e}", path.display()), "it is a text file"))?;
     let mut words: Vec<String> = text.lines().map(|l| l.trim().to_string()).collect();
+    if let Some(by_key) = pairs(&words) {
+        let of = |key: &&str| {
+            let missing = || wrong(format!("{} says nothing of `{key}`", path.display()), "a line for each key");
+            by_key.get(key).map(|word| word.to_string()).ok_or_else(missing)
+        };
+        return keys.iter().map(of).collect();
+    }
     if let [line] = &words[..]
-        && n != 1
+        && keys.len() != 1
         && line.bytes().all(|b| b.is_ascii_digit())
     {
         words = line.chars().map(String::from).collect();
     }
-    if words.len() != n {
+    if words.len() != keys.len() {
+        let n = keys.len();
         let what = format!("{} says where {} decisions belong, and there are {n}", path.display(), words.len());
-        return Err(wrong(what, "a line for each decision that counts, in the order of the log"));
+        return Err(wrong(what, "a line for each decision that counts, in the order of the log, or a key and a word"));
     }
     Ok(words)
+}
+
+/// Lines of a key and a word each, if all are such.
+fn pairs(lines: &[String]) -> Option<HashMap<&str, &str>> {
+    let said = lines.iter().filter(|line| !line.is_empty());
+    said.map(|line| line.split_once(char::is_whitespace).map(|(key, word)| (key, word.trim()))).collect()
 }
 
 /// How far what is fitted on events may look: up to the first decision of the window it is judged on. Where windows lie across each other

@@ -72,6 +72,7 @@ limit = 10
 const N_USERS: u32 = 30;
 const N_ITEMS: u32 = 40;
 
+mod given;
 mod lists;
 mod splits;
 

@@ -263,7 +263,7 @@ fn the_system_file_is_read_without_mistakes_and_names_the_files_that_are_written
     let folder = Folder::new("system");
     World::new(1, small()).write(&folder.0).unwrap();
     let head = |file: &FileSpec| {
-        let text = std::fs::read_to_string(folder.0.join(&file.path.value)).unwrap();
+        let text = std::fs::read_to_string(folder.0.join(&file.paths[0].value)).unwrap();
         text.lines().next().unwrap().split(',').map(str::to_owned).collect::<Vec<_>>()
     };
     for actor in &system.actors {

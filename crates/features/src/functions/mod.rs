@@ -29,6 +29,7 @@ mod overlap;
 mod pagerank;
 mod rate;
 mod recent;
+mod scaled;
 mod season;
 mod seen;
 mod similar;
@@ -81,5 +82,6 @@ pub const FUNCTIONS: &[Kind<dyn Function>] = &[
     log1p::KIND,
     clip::KIND,
     bucket::KIND,
+    scaled::KIND,
     missing::KIND,
 ];

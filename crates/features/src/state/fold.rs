@@ -106,6 +106,7 @@ pub(crate) fn at_events<'a>(
         item_vectors: &[],
         encoders: &[],
         positions: &[],
+        came: Default::default(),
         scratch,
     }
 }

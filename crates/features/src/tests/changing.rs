@@ -99,6 +99,7 @@ fn values(expression: &str, asked: &[i64], whole: bool) -> Vec<[f32; 2]> {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();
@@ -171,6 +172,7 @@ fn actors_may_refer_to_each_other_in_a_circle() {
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();

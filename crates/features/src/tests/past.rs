@@ -131,6 +131,7 @@ fn replayed(system: &System, plan: &FeaturePlan, world: &World, asked: &[(i64, u
             item_vectors: &[],
             encoders: &[],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();

@@ -71,6 +71,7 @@ fn values(expression: &str, log: &[Told], asked: &[i64]) -> Vec<Vec<f32>> {
             item_vectors: &[],
             encoders: &[Some(&Letters)],
             positions: &[],
+            came: Default::default(),
             request: None,
         };
         let mut rows = Matrix::default();

@@ -335,7 +335,7 @@ fn a_request_that_no_list_can_be_made_for_is_refused() {
     check(asks(""), "user", "0 bytes", "1 to 512");
     check(RankRequest { limit: Some(0), ..asks("ann") }, "limit", "0 items", "1 to 1000");
     check(RankRequest { limit: Some(1001), ..asks("ann") }, "limit", "1001", "1000");
-    let million = vec![Key("7".into()); 1_000_000];
+    let million = vec![Key("7".into()).into(); 1_000_000];
     check(RankRequest { items: Some(million), ..asks("ann") }, "items", "1000000 candidates", "at most 10000");
     let context = json!({ "page": 1 }).as_object().unwrap().clone();
     check(RankRequest { context, ..asks("ann") }, "context", "`page`", "names no request: leave it out");
@@ -345,7 +345,8 @@ fn a_request_that_no_list_can_be_made_for_is_refused() {
 #[test]
 fn given_items_are_ordered_and_unknown_ones_are_named() {
     let (_shop, engine) = Shop::stocked();
-    let items = ["3", "x0", "0", "3"].into_iter().map(str::to_owned).chain((1..15).map(|i| format!("x{i}"))).map(Key);
+    let items = ["3", "x0", "0", "3"].into_iter().map(str::to_owned).chain((1..15).map(|i| format!("x{i}")));
+    let items = items.map(|key| Key(key).into());
     let list = engine.rank(&RankRequest { items: Some(items.collect()), ..asks("ann") }).unwrap();
     assert_eq!(keys(&list), ["0", "3"]);
     let unknown = list.unknown_items.unwrap();

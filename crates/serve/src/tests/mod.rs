@@ -2,5 +2,6 @@
 
 mod engine;
 pub(crate) mod fixture;
+mod given;
 mod http;
 mod parity;

@@ -35,7 +35,7 @@ fn a_morning(shop: &Shop, engine: &Engine<Faulty>) {
         engine.events(&[film]).unwrap();
         engine.rank(&asks(&user)).unwrap();
         engine.events(&[liked(&user, &format!("{}", (hour + 1) % 5)), liked("ann", "2")]).unwrap();
-        let items = Some(["0", "4", "3"].map(|k| Key(k.into())).to_vec());
+        let items = Some(["0", "4", "3"].map(|k| Key(k.into()).into()).to_vec());
         engine.rank(&RankRequest { items, limit: Some(2), ..asks("ann") }).unwrap();
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn tokens(text: &str, offset: usize) -> Result<Vec<(Token, Span)>, Di
             number(&text[at..], offset + at)?
         } else if c == '_' || c.is_alphabetic() {
             let len = text[at..].find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(text.len() - at);
+            let len = len + usize::from(stands_for_all(&text[at + len..]));
             (Token::Name(text[at..at + len].to_string()), len)
         } else if c == '"' || c == '\'' {
             quoted(&text[at..], c, offset + at)?
@@ -43,6 +44,12 @@ pub(super) fn tokens(text: &str, offset: usize) -> Result<Vec<(Token, Span)>, Di
         at += len;
     }
     Ok(out)
+}
+
+/// Whether a star right behind a name ends it, and multiplies nothing: `given.x*` at the end, or before `,` or `)`.
+fn stands_for_all(rest: &str) -> bool {
+    let behind = rest.strip_prefix('*').map(str::trim_start);
+    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with([',', ')']))
 }
 
 fn number(text: &str, offset: usize) -> Result<(Token, usize), Diagnostic> {

@@ -12,10 +12,10 @@ use crate::expr::Node;
 use crate::param::{ParamValue, Params};
 
 /// An event with the roles and fields of the one that is logged.
-struct Logged<'e> {
+pub(super) struct Logged<'e> {
     name: &'e str,
     roles: &'e [RoleSpec],
-    fields: &'e [FieldSpec],
+    pub(super) fields: &'e [FieldSpec],
 }
 
 /// The declared event behind an event.
@@ -26,7 +26,7 @@ fn base(events: &[EventSpec], event: usize) -> usize {
     }
 }
 
-fn logged(events: &[EventSpec], event: usize) -> Logged<'_> {
+pub(super) fn logged(events: &[EventSpec], event: usize) -> Logged<'_> {
     let name = &events[event].name.value;
     match &events[base(events, event)].origin {
         Origin::Declared { roles, fields, .. } => Logged { name, roles, fields },
@@ -84,7 +84,9 @@ impl Reader<'_> {
                 self.walk.refuse(span, format!("`{key}` is a field of lists that were logged"), "write `from`");
             }
         }
-        let request = self.request(table, &of, lists.is_some());
+        let given = self.given(table, &of, lists.is_some());
+        let mut request = self.request(table, &of, lists.is_some());
+        request.retain(|f| !given.contains(f));
         let (user_name, item_name) = (user_name.value, item_name.value);
         Some(DecisionSpec {
             event,
@@ -96,6 +98,7 @@ impl Reader<'_> {
             condition,
             eligible,
             request,
+            given,
             span,
         })
     }
@@ -124,6 +127,32 @@ impl Reader<'_> {
             }
         }
         request
+    }
+
+    /// The fields of the decision's event that come with each candidate.
+    fn given(&mut self, table: &Params, of: &Logged<'_>, listed: bool) -> Vec<usize> {
+        if let (false, Some(span)) = (listed, table.span("given")) {
+            let help = "write `from`, or fields of the item's own actor";
+            self.walk.refuse(span, "`given` are fields of lists that were logged", help);
+            return Vec::new();
+        }
+        let mut given = Vec::new();
+        for name in table.texts("given") {
+            let fits = |f: &FieldSpec| match name.value.strip_suffix('*') {
+                Some(begins) => f.name.value.starts_with(begins),
+                None => f.name.value == name.value,
+            };
+            let before = given.len();
+            given.extend((0..of.fields.len()).filter(|f| fits(&of.fields[*f])));
+            if given.len() == before && !self.lost.iter().any(|l| l == name.value.trim_end_matches('*')) {
+                let known = of.fields.iter().map(|f| f.name.value.as_str());
+                let what = format!("field of the event `{}`", of.name);
+                self.walk.wrong.push(Diagnostic::unknown(name.span.clone(), &what, &name.value, known));
+            }
+        }
+        given.sort_unstable();
+        given.dedup();
+        given
     }
 
     /// The actor that a name means: by a role of the event, or by its own.
@@ -338,7 +367,11 @@ impl Reader<'_> {
             let at = table.span("fold").unwrap_or(span.clone());
             self.walk.refuse(at, format!("there is no fold {k}"), format!("{n} folds are 0 to {}", n - 1));
         }
-        let out = Split { of, by, folds, every, ..Split::default() };
+        let validates_before = table.text("validate_fold") == Some("before");
+        if let (None, Some(at)) = (folds, table.span("validate_fold")) {
+            self.walk.refuse(at, "`validate_fold` is one of `folds`", "write for example folds = 5");
+        }
+        let out = Split { of, by, folds, validates_before, every, ..Split::default() };
         let said = matches!(out.by, SplitBy::Column(_) | SplitBy::File(_));
         if said || (folds.is_some() && out.by != SplitBy::Time) {
             for key in ["sources", "train", "validate", "test"] {

@@ -3,6 +3,7 @@
 use super::keys::{ACTOR, EVENT, param};
 use super::names::{TYPES, writable};
 use super::read::{Reader, names_lost};
+use super::stars;
 use super::walk::{Place, entries, holds, key_span, span_of, text_of};
 use super::{ActorSpec, EntriesSpec, EventSpec, FieldSpec, FileSpec, Origin, RoleSpec, Type};
 use crate::diagnostic::{Diagnostic, Span, Spanned, nearest};
@@ -44,12 +45,16 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, params: &Params) -> Option<FileSpec> {
-        let Some(path) = text_of(params, "from") else {
+        let paths = params.texts("from").to_vec();
+        if paths.is_empty() {
             if let Some(span) = params.span("sql") {
                 self.walk.refuse(span, "`sql` asks a database", "name it: from = \"shop.db\"");
             }
             return None;
-        };
+        }
+        if let (true, Some(span)) = (paths.len() > 1, params.span("sql")) {
+            self.walk.refuse(span, "`sql` asks one database", "name one in `from`");
+        }
         let mut delimiter = None;
         if let Some(text) = text_of(params, "delimiter") {
             let mut chars = text.value.chars();
@@ -61,7 +66,8 @@ impl Reader<'_> {
         let columns = params.texts("columns").iter().map(|c| c.value.clone()).collect();
         let bad_rows = params.number("bad_rows").unwrap_or(0.01);
         let sql = params.text("sql").map(String::from);
-        Some(FileSpec { path, sql, delimiter, bad_rows, columns, each: params.table("each").and_then(each) })
+        let format = params.text("format").map(String::from);
+        Some(FileSpec { paths, format, sql, delimiter, bad_rows, columns, each: params.table("each").and_then(each) })
     }
 
     /// The entries behind a key that is declared to hold some, each read as declared.
@@ -102,14 +108,34 @@ impl Reader<'_> {
                 }
             }
             let text = |key: &str, default: &str| params.text(key).unwrap_or(default).to_string();
-            out.push(FieldSpec {
+            let one = FieldSpec {
                 ty,
                 column: text("column", &name.value),
                 separator: text("separator", "|"),
                 weighted: params.bool("weighted").unwrap_or(false),
                 pattern: params.text("pattern").map(String::from),
                 name,
-            });
+            };
+            match text_of(&params, "columns") {
+                None => out.push(one),
+                Some(_) if params.span("column").is_some() => {
+                    let help = "keep one of them";
+                    self.walk.refuse(one.name.span, "`column` and `columns` exclude each other", help);
+                }
+                Some(columns) => match stars::many(&one, &columns, self.walk.source) {
+                    Ok(many) => out.extend(many),
+                    Err(wrong) => {
+                        self.lost.push(one.name.value);
+                        self.walk.wrong.push(wrong);
+                    }
+                },
+            }
+        }
+        for (at, field) in out.iter().enumerate() {
+            if out[..at].iter().any(|f| f.name.value == field.name.value) {
+                let message = format!("two fields are called `{}`", field.name.value);
+                self.walk.refuse(field.name.span.clone(), message, "choose another name");
+            }
         }
         out
     }

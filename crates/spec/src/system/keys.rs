@@ -31,7 +31,7 @@ pub(super) const FILE: &[Param] = &[
     optional(
         "features",
         ParamType::Entries(&ParamType::Expression),
-        "Named expressions over actors, the moment and past events; what models read.",
+        "Named expressions over actors, the moment and past events; what models read. `x = \"log1p(given.x*)\"` is a feature for each field that begins with x.",
     ),
 ];
 
@@ -53,8 +53,15 @@ const CONSTRAINTS: &[Param] = &[
 
 const FROM: Param = optional(
     "from",
-    ParamType::Text,
-    "A CSV, TSV, JSON lines or Parquet file, beside the system file or in the data directory; `events-*.csv` for all that are like it, in the order of their names.",
+    ParamType::Several,
+    "A CSV, TSV, JSON lines, Parquet, `.qrels` or SVMlight file, beside the system file or in the data directory; `events-*.csv` for all that are like it, in the order of their names; or a list of such.",
+);
+/// What `format` may say.
+const FORMATS: &[&str] = &["csv", "tsv", "jsonl", "parquet", "qrels", "svmlight"];
+const FORMAT: Param = optional(
+    "format",
+    ParamType::Choice(FORMATS),
+    "How files are written whose ending does not say it. `svmlight`, also for `.svm`, `.svmlight` and `.letor`: `2 qid:10 1:0.5 # name = value`, with the columns `label`, `qid`, the numbers of features (0 where a line leaves one out), the names in its comment, `comment`, `row`, and `file`, the file's name without its endings.",
 );
 const SQL: Param = optional(
     "sql",
@@ -108,6 +115,7 @@ pub(super) const ACTOR: &[Param] = &[
         "The column of the moment from which a row holds, or a table: each later row of a key takes the place of the one before. By default rows hold always.",
     ),
     FIELDS,
+    FORMAT,
     SQL,
     DELIMITER,
     COLUMNS,
@@ -138,6 +146,7 @@ pub(super) const EVENT: &[Param] = &[
         ParamType::Texts,
         "With `where`: of each of these actors, one or two of the event's, only the first occurrence counts.",
     ),
+    FORMAT,
     SQL,
     DELIMITER,
     COLUMNS,
@@ -152,6 +161,11 @@ const FIELD: &[Param] = &[
         "number, bool, category, tags, text, vector, time, place, or the name of an actor.",
     ),
     optional("column", ParamType::Text, "The column of the file; by default the field's name."),
+    optional(
+        "columns",
+        ParamType::Text,
+        "Many columns in one declaration: `x = { type = \"number\", columns = \"1..46\" }` are the fields x1 to x46; with more in the columns' names, `\"v_{1..46}\"`.",
+    ),
     optional("separator", ParamType::Text, "What stands between tags; by default `|`."),
     optional("weighted", ParamType::Bool, "Whether tags carry weights, `drama:0.5`; by default false."),
     PATTERN,
@@ -188,7 +202,12 @@ pub(super) const DECISION: &[Param] = &[
     optional(
         "request",
         ParamType::Texts,
-        "With `each`: the event's fields that were known when it was asked for, read as `request.FIELD`. Of lists, all are.",
+        "With `each`: the event's fields that were known when it was asked for, read as `request.FIELD`. Of lists, all are that are not `given`.",
+    ),
+    optional(
+        "given",
+        ParamType::Texts,
+        "With `from`: the event's fields that come with each candidate, read as `given.FIELD` and sent with the items of a request; `x*` for all that begin with x.",
     ),
     required(
         "for",
@@ -241,18 +260,23 @@ pub(super) const SPLIT: &[Param] = &[
     optional(
         "column",
         ParamType::Text,
-        "A field of the decision's event that says where each belongs: train, validate, test, or with `folds` a fold's number.",
+        "A field of the decision's event that says where each belongs: train, validate, test, or with `folds` a fold's number from 0, or one of as many words, which are folds in their order.",
     ),
     optional(
         "file",
         ParamType::Text,
-        "A file that says the same, a word a line for each decision in the order of the log; or a digit for each, without spaces.",
+        "A file that says the same, a word a line for each decision in the order of the log; or a digit for each, without spaces; or lines of two words, the key of the decision's `for` and where it belongs.",
     ),
     optional("folds", ParamType::Integer(3, 100), "Cuts decisions into so many parts by chance instead of by shares."),
     optional(
         "fold",
         ParamType::Integer(0, 99),
         "The fold that is the test window, from 0, the default; the one behind it is the validate window, the others train.",
+    ),
+    optional(
+        "validate_fold",
+        ParamType::Choice(&["behind", "before"]),
+        "The fold that is the validate window: the one behind the test window, the default, or the one before it.",
     ),
     optional(
         "sources",
@@ -350,7 +374,11 @@ pub(super) const STAGES: Sort = Sort {
             ParamType::Integer(1, 100_000_000),
             "It learns from at most so many of `[train]`'s decisions; all by default.",
         ),
-        optional("features", ParamType::Texts, "The features it reads; by default all."),
+        optional(
+            "features",
+            ParamType::Texts,
+            "The features it reads, `x*` for all that begin with x; by default all.",
+        ),
     ],
 };
 

@@ -84,6 +84,7 @@ fn written(ty: &ParamType) -> String {
     match ty {
         ParamType::Text => "a text".into(),
         ParamType::Texts => "a list of texts".into(),
+        ParamType::Several => "a text or a list of texts".into(),
         ParamType::Number(low, high) => format!("a number from {low} to {high}"),
         ParamType::Integer(low, high) => format!("a whole number from {low} to {high}"),
         ParamType::Integers(low, high) => format!("a list of whole numbers from {low} to {high}"),

@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Spanned};
 use crate::expr::KEYWORDS;
 
 /// Words with a meaning of their own where an expression expects an actor or an event.
-const RESERVED: [&str; 8] = ["now", "request", "all", "score", "rank", "position", "true", "false"];
+const RESERVED: [&str; 9] = ["now", "request", "given", "all", "score", "rank", "position", "true", "false"];
 
 /// The words for types of fields.
 pub(super) const TYPES: [&str; 8] = ["number", "bool", "category", "tags", "text", "vector", "time", "place"];

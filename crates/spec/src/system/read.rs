@@ -3,6 +3,7 @@
 use super::keys::{FILE, LATER, SORTS, param};
 use super::names::{Space, writable};
 use super::parts::{self, Parts};
+use super::stars;
 use super::walk::{Place, Walk, entries, key_span, text_of};
 use super::{ActorSpec, Constraints, FeatureSpec, System, Task, TrainSpec};
 use crate::diagnostic::{Diagnostic, Span, Spanned};
@@ -104,7 +105,8 @@ impl Reader<'_> {
         let label = self.label(&top, decision.as_ref(), &events);
         let split = self.split(&top, decision.as_ref(), &events, !parts.learned.is_empty());
         self.moments(&events, decision.as_ref(), &split);
-        let features = self.features(&parts);
+        let features =
+            self.features(&parts, &stars::Known { actors: &actors, events: &events, decision: decision.as_ref() });
         Some(System {
             name,
             task,
@@ -179,8 +181,8 @@ impl Reader<'_> {
     }
 
     /// A feature that could not be read stands in as 0, so that whoever names it is not blamed.
-    fn features(&mut self, parts: &Parts) -> Vec<FeatureSpec> {
-        let mut out = Vec::new();
+    fn features(&mut self, parts: &Parts, known: &stars::Known<'_>) -> Vec<FeatureSpec> {
+        let mut out: Vec<FeatureSpec> = Vec::new();
         let Some(Param { ty: ParamType::Entries(ty), .. }) = param(FILE, "features") else { return out };
         for (name, item) in entries(self.root, "features") {
             if let Err(wrong) = writable(&name) {
@@ -193,7 +195,16 @@ impl Reader<'_> {
             };
             let read = self.walk.expression(&source, &span).ok().filter(|e| !names_lost(e, &self.lost, &parts.lost));
             let expr = read.unwrap_or(Expr { node: Node::Number(0.0), span });
-            out.push(FeatureSpec { name, source, expr });
+            match stars::each(FeatureSpec { name, source, expr }, known) {
+                Ok(all) => out.extend(all),
+                Err(wrong) => self.walk.wrong.push(wrong),
+            }
+        }
+        for (at, feature) in out.iter().enumerate() {
+            if out[..at].iter().any(|f| f.name.value == feature.name.value) {
+                let message = format!("two features are called `{}`", feature.name.value);
+                self.walk.refuse(feature.name.span.clone(), message, "choose another name");
+            }
         }
         out
     }

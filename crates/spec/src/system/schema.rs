@@ -71,6 +71,7 @@ fn of_type(ty: &ParamType) -> Value {
             json!({"type": "string", "minLength": 1})
         }
         ParamType::Texts | ParamType::Events => json!({"type": "array", "items": {"type": "string"}}),
+        ParamType::Several => json!({"anyOf": [of_type(&ParamType::Text), of_type(&ParamType::Texts)]}),
         ParamType::Number(low, high) => json!({"type": "number", "minimum": low, "maximum": high}),
         ParamType::Integer(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),
         ParamType::Integers(low, high) => {

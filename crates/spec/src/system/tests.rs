@@ -90,7 +90,7 @@ fn declared_events_stand_before_derived_ones() {
     let s = films();
     let Origin::Declared { file, time, roles, fields } = &s.events[0].origin else { panic!("rating is declared") };
     let file = file.as_ref().unwrap();
-    assert_eq!((file.path.value.as_str(), file.delimiter, file.bad_rows), ("ratings.csv", None, 0.01));
+    assert_eq!((file.paths[0].value.as_str(), file.delimiter, file.bad_rows), ("ratings.csv", None, 0.01));
     assert_eq!(time.as_ref().map(|(t, p)| (t.value.as_str(), p.clone())), Some(("timestamp", None)));
     assert_eq!(
         roles.iter().map(|r| (r.actor, r.column.as_str())).collect::<Vec<_>>(),

@@ -82,7 +82,14 @@ impl Walk<'_> {
         span: &Span,
     ) -> Result<Option<ParamValue>, Diagnostic> {
         let value = match ty {
-            ParamType::Texts | ParamType::Events => ParamValue::Texts(self.texts(ty, item, span)?),
+            ParamType::Several if item.as_str().is_some_and(|t| !t.is_empty()) => {
+                let value = item.as_str().unwrap_or_default().into();
+                ParamValue::Texts(vec![Spanned { value, span: span.clone() }])
+            }
+            ParamType::Several if item.as_array().is_none_or(|all| all.is_empty()) => {
+                return Err(mismatch(ty, item, span));
+            }
+            ParamType::Texts | ParamType::Several | ParamType::Events => ParamValue::Texts(self.texts(ty, item, span)?),
             ParamType::Bool => ParamValue::Bool(item.as_bool().ok_or_else(|| mismatch(ty, item, span))?),
             ParamType::Number(..) | ParamType::Integer(..) | ParamType::Share | ParamType::Bytes => {
                 ParamValue::Number(number(ty, item, span)?)
@@ -217,7 +224,7 @@ fn move_to(expr: &mut Expr, span: &Span) {
 }
 
 /// Where the characters of a quoted text begin in the file, if they stand there one by one.
-fn content_at(source: &str, span: &Span, text: &str) -> Option<usize> {
+pub(super) fn content_at(source: &str, span: &Span, text: &str) -> Option<usize> {
     let raw = source.get(span.clone())?;
     let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
     // A line break right behind three quotes is not part of the text.
@@ -315,6 +322,7 @@ fn expected(ty: &ParamType) -> &'static str {
     match ty {
         ParamType::Text | ParamType::Choice(_) => "a string",
         ParamType::Texts => "a list of strings",
+        ParamType::Several => "a string or a list of strings",
         ParamType::Number(..) => "a number",
         ParamType::Integer(..) => "a whole number",
         ParamType::Integers(..) => "a list of whole numbers",

@@ -42,7 +42,7 @@ fn folds(a: &Arguments, home: &Home, plan: &mut Plan, bars: &Bars) -> Result<Rep
     bring_in(home, plan, bars, a.of.json)?;
     let data = load(home, plan, None, bars)?;
     let dir = home.dir.join(".folds");
-    let report = tamis_train::cross_validate(plan, &data, &dir, threads(a.threads), bars);
+    let report = tamis_train::cross_validate(plan, &data, &dir, on(a), threads(a.threads), bars);
     drop(std::fs::remove_dir_all(&dir));
     Ok(report?)
 }
@@ -50,9 +50,13 @@ fn folds(a: &Arguments, home: &Home, plan: &mut Plan, bars: &Bars) -> Result<Rep
 /// A window, by the bundle that was trained.
 fn window(a: &Arguments, home: &Home, plan: &Plan, bars: &Bars) -> Result<Report, Failed> {
     let bundle = tamis_funnel::bundle::current(&home.bundles(), plan).map_err(|e| Failed::No(e.to_string()))?;
-    let on = if a.on == "validate" { tamis_train::windows::VALIDATE } else { tamis_train::windows::TEST };
     let data = load(home, plan, Some(&bundle), bars)?;
-    Ok(tamis_train::evaluate(plan, &data, &bundle, on, threads(a.threads), bars)?)
+    Ok(tamis_train::evaluate(plan, &data, &bundle, on(a), threads(a.threads), bars)?)
+}
+
+/// The window to judge on.
+fn on(a: &Arguments) -> usize {
+    if a.on == "validate" { tamis_train::windows::VALIDATE } else { tamis_train::windows::TEST }
 }
 
 fn show(a: &Arguments, report: &Report) -> Result<(), Failed> {
@@ -83,7 +87,7 @@ pub(super) fn text(report: &Report) -> String {
         report.system, report.bundle, test.decisions, test.users, test.from, test.to
     );
     // Lists that were shown have an AUC, items sought in the catalogue a recall.
-    let known = ["ndcg@10", "recall@10", "recall@100", "auc", "mrr"];
+    let known = ["ndcg@10", "recall@10", "recall@100", "map", "auc", "mrr"];
     let shown = || known.into_iter().filter(|m| report.metrics.get(m).is_some());
     let _ = write!(out, "{:<22}", if validate { "on validate" } else { "" });
     shown().for_each(|m| {

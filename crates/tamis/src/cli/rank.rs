@@ -5,8 +5,9 @@ use super::{Failed, Of, planned};
 use crate::clock::{Stopwatch, now_ms};
 use clap::Args;
 use std::io;
+use std::path::PathBuf;
 use tamis_log::{Disk, Log, Store};
-use tamis_serve::{Engine, Key, RankRequest, RankResponse};
+use tamis_serve::{Candidate, Engine, Key, RankRequest, RankResponse};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -21,6 +22,9 @@ pub(super) struct Arguments {
     /// Order these items, by key, instead of the whole catalogue
     #[arg(long, value_delimiter = ',', value_name = "KEYS")]
     items: Option<Vec<String>>,
+    /// Order these, read from a JSON list as /v1/rank takes it: keys, or {"item": KEY, "given": {...}}; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "items")]
+    items_from: Option<PathBuf>,
     /// What else is known, as JSON: '{"query": "red shoes"}'
     #[arg(long, value_name = "JSON", default_value = "{}")]
     context: String,
@@ -39,13 +43,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
     let context = serde_json::from_str(&a.context).map_err(|e| {
         Failed::Wrong(format!("--context is no JSON object: {e}; for example '{{\"query\": \"shoes\"}}'"))
     })?;
-    let request = RankRequest {
-        context,
-        user: Key(a.user.clone()),
-        limit: a.limit,
-        items: a.items.as_ref().map(|all| all.iter().map(|k| Key(k.clone())).collect()),
-        explain: true,
-    };
+    let request = RankRequest { context, user: Key(a.user.clone()), limit: a.limit, items: items(a)?, explain: true };
     let response = engine.rank(&request).map_err(|refused| Failed::Wrong(refused.to_string()))?;
     if a.of.json {
         say!("{}", serde_json::to_string_pretty(&response).expect("a list is plain data"));
@@ -53,6 +51,22 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failed> {
         say!("{}", text(&a.user, &response));
     }
     Ok(())
+}
+
+/// The items to order, if any are named.
+fn items(a: &Arguments) -> Result<Option<Vec<Candidate>>, Failed> {
+    let Some(path) = &a.items_from else {
+        return Ok(a.items.as_ref().map(|all| all.iter().map(|k| Key(k.clone()).into()).collect()));
+    };
+    let text = match path.as_os_str() == "-" {
+        true => io::read_to_string(io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    let text = text.map_err(|e| Failed::Wrong(format!("cannot read {}: {e}", path.display())))?;
+    let help = "for example [\"GX1\", {\"item\": \"GX2\", \"given\": {\"x1\": 0.5}}]";
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|e| Failed::Wrong(format!("{} is no list of items: {e}; {help}", path.display())))
 }
 
 /// A list for reading.

@@ -167,7 +167,11 @@ pub(super) fn bring_in(home: &Home, plan: &Plan, bars: &Bars, quiet: bool) -> Re
 fn files(plan: &Plan, sought: &Sought) -> Result<Vec<(PathBuf, u64, u64)>, Failed> {
     let mut out = Vec::new();
     for spec in specs(plan) {
-        for place in locate(spec, sought)? {
+        let mut places = Vec::new();
+        for path in &spec.paths {
+            places.extend(locate(spec, &path.value, sought)?);
+        }
+        for place in places {
             let file = place.shown().to_path_buf();
             let Place::File(_) = place else {
                 out.push((file, 0, 0));

@@ -81,7 +81,7 @@ fn folds_are_judged_together_by_what_the_others_taught() {
     let mut plan = planned("by = \"user\"\nfolds = 3");
     let data = data(&plan, &views(400));
     let dir = tempfile::tempdir().unwrap();
-    let report = crate::cross_validate(&mut plan, &data, dir.path(), 2, &Silent).expect("it trains");
+    let report = crate::cross_validate(&mut plan, &data, dir.path(), TEST, 2, &Silent).expect("it trains");
     let n = decisions(&plan, &data).all.len() as u64;
     assert_eq!((report.split.test.decisions, report.split.kind.as_str()), (n, "by user, all of 3 folds"));
     assert!(report.metrics.get("ndcg@10").is_some_and(|m| m.value > 0.0 && m.low < m.high));
@@ -89,6 +89,7 @@ fn folds_are_judged_together_by_what_the_others_taught() {
         &mut planned("by = \"user\"\ntrain = 0.5\nvalidate = 0.3\ntest = 0.2"),
         &data,
         dir.path(),
+        TEST,
         1,
         &Silent,
     );
@@ -132,6 +133,53 @@ fn a_file_says_where_each_decision_belongs_or_is_refused() {
     std::fs::write(folder.path().join("folds.txt"), &digits).unwrap();
     let windows = windows::cut(&folds, &data, &all).expect("a digit for each");
     assert_eq!(sizes(&windows, &all), [1, 0, 2].map(|r| (0..n).filter(|i| i % 3 == r).count()));
+}
+
+#[test]
+fn folds_may_have_names_and_the_fold_before_the_test_may_be_the_one_to_validate_on() {
+    let named = |word: &dyn Fn(usize) -> String, more: &str| {
+        let plan = planned(&format!("file = \"folds.txt\"\nfolds = 5\n{more}"));
+        let mut data = data(&plan, &views(400));
+        let all = decisions(&plan, &data);
+        let folder = tempfile::tempdir().unwrap();
+        data.folders = vec![folder.path().to_path_buf()];
+        let text: Vec<String> = (0..all.all.len()).map(word).collect();
+        std::fs::write(folder.path().join("folds.txt"), text.join("\n")).unwrap();
+        windows::cut(&plan, &data, &all).map(|w| w.members.expect("it is not by time")).map_err(|e| e.to_string())
+    };
+    let part = |i: usize| format!("Part{}", 1 + i % 5);
+    // Part1 to Part5 are folds 0 to 4.
+    let windows = named(&part, "fold = 4\nvalidate_fold = \"before\"").unwrap();
+    assert_eq!(windows[..5], [TRAIN, TRAIN, TRAIN, VALIDATE, TEST].map(|w| w as u8));
+    let windows = named(&part, "fold = 0\nvalidate_fold = \"before\"").unwrap();
+    assert_eq!(windows[..5], [TEST, TRAIN, TRAIN, TRAIN, VALIDATE].map(|w| w as u8));
+    assert_eq!(named(&part, "fold = 0").unwrap()[..5], [TEST, VALIDATE, TRAIN, TRAIN, TRAIN].map(|w| w as u8));
+    let from_one = named(&|i| (1 + i % 5).to_string(), "fold = 4").unwrap();
+    assert_eq!(from_one[..5], [VALIDATE, TRAIN, TRAIN, TRAIN, TEST].map(|w| w as u8));
+    let wrong = named(&|i| format!("Part{}", i % 6), "").unwrap_err();
+    assert!(wrong.contains("the split says 6 different words, Part0, Part1") && wrong.contains("5 folds"), "{wrong}");
+}
+
+#[test]
+fn a_file_may_say_for_each_key_where_its_decisions_belong() {
+    let plan = planned("file = \"split.txt\"");
+    let mut data = data(&plan, &views(400));
+    let all = decisions(&plan, &data);
+    let folder = tempfile::tempdir().unwrap();
+    data.folders = vec![folder.path().to_path_buf()];
+    let keys = data.actors.tables[0].keys.names().iter().map(String::from).collect::<Vec<_>>();
+    let word = |at: usize| ["train", "validate", "test"][at % 3];
+    // In any order of the keys.
+    let mut lines: Vec<String> = keys.iter().enumerate().map(|(at, key)| format!("{key} {}", word(at))).collect();
+    lines.reverse();
+    std::fs::write(folder.path().join("split.txt"), lines.join("\n")).unwrap();
+    let windows = windows::cut(&plan, &data, &all).unwrap().members.unwrap();
+    for (d, window) in all.all.iter().zip(windows) {
+        assert_eq!(usize::from(window), [TRAIN, VALIDATE, TEST][d.user as usize % 3]);
+    }
+    std::fs::write(folder.path().join("split.txt"), lines[1..].join("\n")).unwrap();
+    let wrong = windows::cut(&plan, &data, &all).unwrap_err().to_string();
+    assert!(wrong.contains(&format!("says nothing of `{}`", keys[keys.len() - 1])), "{wrong}");
 }
 
 #[test]
