@@ -96,23 +96,7 @@ pub fn plan(system: &System, functions: &[Kind<dyn Function>], needs: &[Need]) -
             }
         }
     }
-    let (mut found, mut texts): (Vec<(Need, usize)>, Vec<(Need, Box<dyn TextOf>)>) = (Vec::new(), Vec::new());
-    for need in needs {
-        if found.iter().any(|(n, _)| n == need) || texts.iter().any(|(n, _)| n == need) {
-            continue;
-        }
-        if let Need::Text { of, at } = need {
-            match text_need(of, *at, &mut cx) {
-                Ok(text) => texts.push((need.clone(), text)),
-                Err(d) => wrong.push(d),
-            }
-            continue;
-        }
-        match need_cell(need, &mut cx) {
-            Ok(cell) => found.push((need.clone(), cell)),
-            Err(d) => wrong.push(d),
-        }
-    }
+    let (found, texts) = answered(needs, &mut cx, &mut wrong);
     let mut features = Vec::new();
     for spec in &system.features {
         match feature(&spec.name.value, &spec.expr, &mut cx) {
@@ -189,6 +173,25 @@ fn after(e: &Expr, system: &System) -> usize {
         }
     });
     after
+}
+
+/// Needs that cells answer, and those that texts of the decision do.
+type Answered = (Vec<(Need, usize)>, Vec<(Need, Box<dyn TextOf>)>);
+
+/// What answers each need, each once.
+fn answered(needs: &[Need], cx: &mut Cx<'_>, wrong: &mut Vec<Diagnostic>) -> Answered {
+    let (mut found, mut texts): Answered = (Vec::new(), Vec::new());
+    for need in needs {
+        if found.iter().any(|(n, _)| n == need) || texts.iter().any(|(n, _)| n == need) {
+            continue;
+        }
+        let read = match need {
+            Need::Text { of, at } => text_need(of, *at, cx).map(|text| texts.push((need.clone(), text))),
+            _ => need_cell(need, cx).map(|cell| found.push((need.clone(), cell))),
+        };
+        wrong.extend(read.err());
+    }
+    (found, texts)
 }
 
 /// A text that is the same for all candidates.

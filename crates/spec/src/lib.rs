@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod encode;
 pub mod events;
 pub mod expr;
+mod interner;
 pub mod kind;
 pub mod mask;
 pub mod matrix;

@@ -212,9 +212,8 @@ keep = 1
     assert_eq!(wrong, []);
     let (schema, mut actors, mut events) = (schema_of(&system), Actors::new(&system), Events::new(&system));
     let mut batch = schema.batch();
-    for (known, person, note) in
-        [(10, "ann", "a"), (10, "bob", "a"), (20, "bob", "b"), (30, "ann", "b"), (40, "bob", "a")]
-    {
+    let acts = [(10, "ann", "a"), (10, "bob", "a"), (20, "bob", "b"), (30, "ann", "b"), (40, "bob", "a")];
+    for (known, person, note) in acts {
         batch.order.push(2);
         let rows = &mut batch.rows[2];
         rows.time.push(known);
