@@ -133,6 +133,23 @@ fn the_declared_recall_is_reached_on_new_queries() {
 }
 
 #[test]
+fn codes_alone_put_the_nearest_among_the_first_few() {
+    for similarity in ALL {
+        let (vectors, queries) = (planted(2_000, 16, 30, 12), planted(40, 16, 30, 13));
+        let flat = Flat::new(&vectors, similarity).unwrap();
+        let index = Index::build(&vectors, &options(similarity)).unwrap();
+        let ask = Ask { effort: Some(Effort { lists: usize::MAX, rerank: 30 }), ..Ask::nearest(10) };
+        let mut hits = 0;
+        for query in queries.values.chunks_exact(16) {
+            let found = asked(&index, query, &ask);
+            let exact = exactly(&flat, query, 10, &Mask::default());
+            hits += exact.iter().filter(|e| found.contains(e)).count();
+        }
+        assert!(hits > 320, "{similarity:?}: {hits} of 400");
+    }
+}
+
+#[test]
 fn a_compressed_index_is_small_and_its_scores_are_nearly_right() {
     for similarity in ALL {
         let vectors = planted(5_000, 32, 50, 5);
