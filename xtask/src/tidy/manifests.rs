@@ -211,7 +211,7 @@ mod tests {
             "serve",
             "[dependencies]\ntamis-train.workspace = true\n",
             &[
-                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, nearest, log, features, retrieve, rank, rerank, funnel",
+                "crates/serve/Cargo.toml:2: `serve` may not depend on `train`; allowed: spec, log, features, retrieve, rank, rerank, funnel",
             ],
         );
         check("new", "", &["crates/new/Cargo.toml:1: no law says what `new` may depend on"]);
