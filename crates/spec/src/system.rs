@@ -283,6 +283,8 @@ pub struct ListsSpec {
     pub id: Option<usize>,
     /// `position`: the field with the place in the list.
     pub position: Option<usize>,
+    /// `retrieve`: its items are not what is ordered but what should be found among all.
+    pub retrieve: bool,
 }
 
 /// `[label]`

@@ -41,8 +41,10 @@ pub struct Decisions {
     pub against: Vec<Vec<bool>>,
     /// By place in its list, from 1; none where positions were not logged.
     pub positions: Vec<f32>,
-    /// Whether these are lists that were shown.
+    /// Whether these are lists that were shown, and are ordered anew.
     pub lists: bool,
+    /// Whether these are lists of what should be found among all.
+    pub sought: bool,
     /// What was found while they were made.
     pub counts: Counts,
     /// How far those agree who judged, where the label names raters.
@@ -160,7 +162,7 @@ type List = Vec<(u32, f32, u32)>;
 fn listed(plan: &Plan, data: &Data) -> Decisions {
     let (columns, rows) = rows(plan, data);
     let spec = plan.system.decision.lists.expect("only lists are listed");
-    let mut out = Decisions { lists: true, ..Decisions::default() };
+    let mut out = Decisions { lists: !spec.retrieve, sought: spec.retrieve, ..Decisions::default() };
     let mut places: HashMap<(u64, u32), usize> = HashMap::new();
     // Its first row, the user, items.
     let mut lists: Vec<(u32, u32, List)> = Vec::new();

@@ -210,16 +210,15 @@ fn walk(of: &Walk<'_>, mine: &[(usize, Decision)]) -> Seen {
             baselines.scores(&scene, decision, &desk.candidates.items, |b, scores| {
                 yard.of_list(decision, &desk.candidates.items, scores, &mut seen.alone[n_sources + b]);
             });
+        } else if decisions.sought {
+            sought(&yard, (&decided, &desk), decision, &mut seen);
+            baselines.sought(&yard, &scene, (decision, &desk), &mut seen.alone[n_sources..]);
         } else {
             let rank = rank_in(&decided, best);
             yard.of_rank(decision, rank, &mut seen.values);
             seen.retrieved.push(f32::from(rank.is_some()));
             for s in 0..n_sources {
-                let rank = match desk.catalogue(s) {
-                    [] => place(&desk.found[s], best),
-                    scores => rank_of(scores, best, desk.excluded()),
-                };
-                yard.of_rank(decision, rank, &mut seen.alone[s]);
+                yard.of_rank(decision, rank_by(&desk, s, best), &mut seen.alone[s]);
             }
             baselines.ranks(&scene, (decision, best), desk.excluded(), |b, rank| {
                 yard.of_rank(decision, rank, &mut seen.alone[n_sources + b]);
@@ -249,6 +248,26 @@ fn listed(yard: &Yardstick<'_>, decided: &Decided, desk: &Desk, decision: &Decis
     for s in 0..n_sources {
         let scores: Vec<f32> = desk.candidates.scores.values.iter().skip(s).step_by(n_sources).copied().collect();
         yard.of_list(decision, items, &scores, &mut seen.alone[s]);
+    }
+}
+
+/// Measures where the funnel has what should be found, and where each source.
+fn sought(yard: &Yardstick<'_>, (decided, desk): (&Decided, &Desk), decision: &Decision, seen: &mut Seen) {
+    let right = yard.right(decision);
+    let ranks = |rank: &dyn Fn(u32) -> Option<u32>| -> Vec<_> { right.iter().map(|(i, g)| (rank(*i), *g)).collect() };
+    let funnel = ranks(&|item| rank_in(decided, item));
+    yard.of_ranks(&funnel, &mut seen.values);
+    seen.retrieved.push(funnel.iter().filter(|(rank, _)| rank.is_some()).count() as f32 / right.len() as f32);
+    for s in 0..desk.found.len() {
+        yard.of_ranks(&ranks(&|item| rank_by(desk, s, item)), &mut seen.alone[s]);
+    }
+}
+
+/// Where a source alone has an item: in its order of the whole catalogue where it made one, else in its list.
+fn rank_by(desk: &Desk, source: usize, item: u32) -> Option<u32> {
+    match desk.catalogue(source) {
+        [] => place(&desk.found[source], item),
+        scores => rank_of(scores, item, desk.excluded()),
     }
 }
 
@@ -372,6 +391,21 @@ impl Baselines {
             scene.past.listeners[*at].1.candidates(&ask, n_items, memo, found);
             each(2, place(found, item));
         }
+    }
+
+    /// Measures where each has what should be found.
+    fn sought(
+        &mut self,
+        yard: &Yardstick<'_>,
+        scene: &Scene<'_>,
+        (decision, desk): (&Decision, &Desk),
+        alone: &mut [Vec<f32>],
+    ) {
+        let mut ranks = vec![Vec::new(); alone.len()];
+        for (item, grade) in yard.right(decision) {
+            self.ranks(scene, (decision, item), desk.excluded(), |b, rank| ranks[b].push((rank, grade)));
+        }
+        ranks.iter().zip(alone).for_each(|(ranks, out)| yard.of_ranks(ranks, out));
     }
 
     /// What each thinks of the items of a list.

@@ -4,7 +4,7 @@
 use crate::data::Data;
 use crate::decisions::{Decision, Decisions};
 use tamis_funnel::Plan;
-use tamis_observe::metrics::{auc, average_precision, ndcg, single_relevant};
+use tamis_observe::metrics::{RECALL_AT, auc, average_precision, mrr_at, ndcg, single_relevant};
 use tamis_spec::decision::by_key;
 
 /// Gain of a grade in graded NDCG (Burges et al. 2005).
@@ -32,8 +32,16 @@ impl<'d> Yardstick<'d> {
     pub fn new(plan: &Plan, data: &Data, decisions: &'d Decisions) -> Self {
         let label = &plan.system.label;
         let grades = &label.grades;
-        let graded = !decisions.lists && grades.iter().any(|g| g.grade != 1.0 || g.outcome.amount.is_some());
-        let mut names: Vec<String> = if decisions.lists {
+        let graded = !decisions.lists
+            && !decisions.sought
+            && grades.iter().any(|g| g.grade != 1.0 || g.outcome.amount.is_some());
+        let mut names: Vec<String> = if decisions.sought {
+            RECALL_AT
+                .iter()
+                .map(|k| format!("recall@{k}"))
+                .chain(["ndcg@10", "mrr@10", "map"].map(String::from))
+                .collect()
+        } else if decisions.lists {
             ["auc", "mrr", "ndcg@1", "ndcg@5", "ndcg@10", "map"].map(String::from).to_vec()
         } else {
             single_relevant(&[]).into_iter().map(|(name, _)| name).collect()
@@ -44,6 +52,12 @@ impl<'d> Yardstick<'d> {
         }
         let places = if decisions.lists { in_order_of_keys(plan, data) } else { Vec::new() };
         Self { decisions, names, n_against: label.against.len(), graded, places }
+    }
+
+    /// The items of a decision that are right, and their grades.
+    pub fn right(&self, decision: &Decision) -> Vec<(u32, f32)> {
+        let all = self.decisions.items(decision).iter().zip(self.decisions.grades(decision));
+        all.filter(|(_, grade)| **grade > 0.0).map(|(item, grade)| (*item, *grade)).collect()
     }
 
     /// How many values there are.
@@ -61,6 +75,24 @@ impl<'d> Yardstick<'d> {
             let at = rank.filter(|r| *r <= 10).map_or(0.0, |r| 1.0 / (1.0 + r as f32).log2());
             out.push(gain(grade) * at);
         }
+    }
+
+    /// Of a decision for which several items are right: `ranks` says of each where it stands in the catalogue, none when it was not
+    /// retrieved, and its grade. Recall and MAP count every grade above 0.
+    pub fn of_ranks(&self, ranks: &[(Option<u32>, f32)], out: &mut Vec<f32>) {
+        let n = ranks.len() as f64;
+        let mut found: Vec<(u32, f64)> = ranks.iter().filter_map(|(r, g)| Some(((*r)?, f64::from(*g)))).collect();
+        found.sort_unstable_by_key(|(rank, _)| *rank);
+        let within = |k: u32| found.iter().filter(|(rank, _)| *rank <= k).count() as f64;
+        out.extend(RECALL_AT.iter().map(|k| (within(*k) / n) as f32));
+        let gained = found.iter().take_while(|(rank, _)| *rank <= 10).map(|(rank, grade)| (*rank as usize, *grade));
+        let mut first_ten = [0.0; 10];
+        gained.for_each(|(rank, grade)| first_ten[rank - 1] = grade);
+        let ideal: Vec<f64> = ranks.iter().map(|(_, grade)| f64::from(*grade)).collect();
+        out.push(ndcg(&first_ten, 10, Some(&ideal)) as f32);
+        out.push(if ranks.is_empty() { f32::NAN } else { mrr_at(found.first().map(|(rank, _)| *rank), 10) as f32 });
+        let precisions = found.iter().enumerate().map(|(i, (rank, _))| (i + 1) as f64 / f64::from(*rank));
+        out.push((precisions.sum::<f64>() / n) as f32);
     }
 
     /// Of a list whose items have these scores; NaN is worst. Equal scores are ordered by key, never as the files list them: a file may

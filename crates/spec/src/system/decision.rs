@@ -76,10 +76,12 @@ impl Reader<'_> {
             self.walk.refuse(item_name.span.clone(), "`for` and `item` name the same actor", help);
             return None;
         }
-        let lists = table
-            .text("from")
-            .map(|_| ListsSpec { id: self.field(table, "list", &of), position: self.field(table, "position", &of) });
-        for key in ["list", "position"] {
+        let lists = table.text("from").map(|_| ListsSpec {
+            id: self.field(table, "list", &of),
+            position: self.field(table, "position", &of),
+            retrieve: table.bool("retrieve").unwrap_or(false),
+        });
+        for key in ["list", "position", "retrieve"] {
             if let (None, Some(span)) = (&lists, table.span(key)) {
                 self.walk.refuse(span, format!("`{key}` is a field of lists that were logged"), "write `from`");
             }

@@ -205,6 +205,11 @@ pub(super) const DECISION: &[Param] = &[
         "With `from`: the field with the place in the list; features read it as `position` while a model learns, and as 1 when it is asked.",
     ),
     optional(
+        "retrieve",
+        ParamType::Bool,
+        "With `from`: rows say which items are right for what was asked, and these are sought among all; by default the items of a list are ordered.",
+    ),
+    optional(
         "request",
         ParamType::Texts,
         "With `each`: the event's fields that were known when it was asked for, read as `request.FIELD`. Of lists, all are that are not `given`.",

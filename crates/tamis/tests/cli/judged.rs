@@ -106,3 +106,40 @@ fn raters_who_never_judge_the_same_are_believed_and_it_is_said() {
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(found.contains("0 items by more than one") && found.contains("no two judged the same"), "{found}");
 }
+
+#[test]
+fn what_is_right_for_a_query_is_sought_among_all_documents() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), false);
+    let text = "[[candidates]]\nkind = \"text\"\nname = \"words\"\nquery = \"query.text\"\nof = [\"doc.body\"]\nlanguage = \"english\"\nkeep = 30\n\
+        [[candidates]]\nkind = \"vector\"\nname = \"topics\"\nnear = \"query.topics\"\nof = \"doc.topics\"\nkeep = 5\n\
+        [learned.topics]\nkind = \"lsa\"\nof = [\"doc.body\"]\nasks = \"query.text\"\nlanguage = \"english\"\ndimensions = 8\n";
+    let sought =
+        SYSTEM.replace("raters = \"rater\"\n", "").replace("for = \"query\"", "retrieve = true\nfor = \"query\"");
+    let sought = sought.replace("match = ", "found = \"score.words\"\nnear = \"score.topics\"\nmatch = ");
+    std::fs::write(dir.path().join("tamis.toml"), format!("{sought}{text}")).unwrap();
+    let output = tamis(dir.path(), &["evaluate", ".", "--folds", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = json(&output);
+    let value = |of: &Value, metric: &str| of[metric]["value"].as_f64().unwrap_or_else(|| panic!("no {metric}: {of}"));
+    // Each word stands in some fifteen documents, of which about four were judged: all are found, among others that nobody judged.
+    assert_eq!(value(&report["metrics"], "candidate_recall"), 1.0);
+    assert_eq!(value(&report["metrics"], "recall@20"), 1.0);
+    let (words, recent) = (&report["baselines"]["words"], &report["baselines"]["recent"]);
+    assert_eq!(value(words, "recall@20"), 1.0);
+    let chance = value(recent, "recall@20");
+    assert!(chance < 0.9, "{chance}");
+    assert!(value(&report["metrics"], "map") > value(recent, "map"));
+    assert!(value(&report["baselines"]["topics"], "ndcg@10") > value(recent, "ndcg@10"));
+    let output = tamis(dir.path(), &["train", ".", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let output = tamis(dir.path(), &["rank", ".", "--user", "q3", "--limit", "4", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let list = json(&output);
+    let items = list["items"].as_array().unwrap_or_else(|| panic!("no items: {list}"));
+    let has_word = |item: &Value| {
+        let d: usize = item["item"].as_str().unwrap()[1..].parse().unwrap();
+        [d % 8, (d * 3 + 1) % 8, (d / 5) % 8].contains(&3)
+    };
+    assert!(items.len() == 4 && items.iter().all(has_word), "{list}");
+}
