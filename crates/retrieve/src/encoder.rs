@@ -6,6 +6,7 @@ use crate::stored::{self, Stored};
 use crate::texts::{self, Reads};
 use std::sync::Arc;
 use tamis_spec::diagnostic::Diagnostic;
+use tamis_spec::encode::Encode;
 use tamis_spec::kind::Kind;
 use tamis_spec::param::{Param, ParamType};
 use tamis_spec::system::{Part, System};
@@ -33,6 +34,12 @@ pub const KIND: Kind<dyn LearnedKind> = Kind {
             required: false,
             about: "Text fields of the ranked actor, which then has their vector as `movie.NAME`; any text has one by `embed(TEXT, NAME)`.",
         },
+        Param {
+            name: "lowercase",
+            ty: ParamType::Bool,
+            required: false,
+            about: "Whether texts are read in lower case, for encoders that were made so and whose tokenizer does not do it; by default false.",
+        },
         texts::ASKS,
     ],
     it: &EncoderKind,
@@ -40,12 +47,32 @@ pub const KIND: Kind<dyn LearnedKind> = Kind {
 
 struct EncoderKind;
 
+fn lowercase(part: &Part) -> bool {
+    part.params.bool("lowercase").unwrap_or(false)
+}
+
+/// An encoder that may want texts in lower case.
+struct Cased<E> {
+    of: E,
+    lowercase: bool,
+}
+
+impl<E: Encode> Encode for Cased<E> {
+    fn dimensions(&self) -> usize {
+        self.of.dimensions()
+    }
+
+    fn encode(&self, text: &str, out: &mut Vec<f32>) {
+        if self.lowercase { self.of.encode(&text.to_lowercase(), out) } else { self.of.encode(text, out) }
+    }
+}
+
 impl LearnedKind for EncoderKind {
     fn plan(&self, part: &Part, system: &System) -> Result<SourcePlan, Diagnostic> {
         let fields = texts::fields(part, system)?;
         let from = part.params.text("from").unwrap_or_default();
         Ok(SourcePlan {
-            fit_key: Some(format!("from={from} of={fields:?}")),
+            fit_key: Some(format!("from={from} of={fields:?} lowercase={}", lowercase(part))),
             bytes: Bytes { constant: REMEMBERED_BYTES_MAX as f64, ..Bytes::default() },
             of_texts: true,
             needs: texts::asks(part),
@@ -66,6 +93,7 @@ impl LearnedKind for EncoderKind {
         })?;
         let read = Arc::new(encoder::read_dir(&dir).map_err(|e| refused(e.to_string()))?);
         let encoder = StaticEncoder::open(&read).map_err(|e| refused(e.to_string()))?;
+        let encoder = Cased { of: encoder, lowercase: lowercase(part) };
         let fields = texts::fields(part, ask.system).map_err(|d| refused(d.to_string()))?;
         let items = texts::items(&fields, ask, &encoder);
         // The vectors come first, so that they stand aligned.
@@ -87,6 +115,7 @@ impl LearnedKind for EncoderKind {
         let stored = Stored::read(LETTERS, &part.name.value, &Arc::new(vectors.to_vec()))?;
         let dimensions = stored.ids.first().map_or(0, |d| *d as usize);
         let encoder = StaticEncoder::open(&Arc::new(read.to_vec())).map_err(|e| damaged(e.to_string()))?;
+        let encoder = Cased { of: encoder, lowercase: lowercase(part) };
         let items = Vectors { values: stored.values().to_vec(), dimensions };
         Ok(Arc::new(Reads { encoder: Remembering::new(encoder), items }))
     }
