@@ -28,6 +28,7 @@ fn main() {
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ask = FitAsk {
         until: i64::MAX,
+        items: &|_| None,
         system: &system,
         pairs: &pairs_of,
         texts: &|_, _| Vec::new(),

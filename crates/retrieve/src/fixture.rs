@@ -83,6 +83,7 @@ pub(crate) fn with_fit<R>(
         system: &system,
         pairs: &pairs_of,
         until: i64::MAX,
+        items: &|_| None,
         texts: &|_, _| Vec::new(),
         folder: &|_| None,
         n_users,

@@ -6,6 +6,7 @@ use tamis_spec::actors::Actors;
 use tamis_spec::decision::{Ask, Happened, Need, Scored};
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::system::{Part, System};
+use tamis_spec::vectors::Vectors;
 
 use crate::learned::Learned;
 
@@ -57,6 +58,8 @@ pub struct FitAsk<'a> {
     pub until: i64,
     /// The texts of a field of an actor as they were known, by dense index; empty where there was none.
     pub texts: &'a (dyn Fn(usize, usize) -> Vec<String> + Sync),
+    /// The vectors that items have by a `[learned]` part, by its index; none while learned parts are being fitted.
+    pub items: &'a (dyn Fn(usize) -> Option<Vectors> + Sync),
     /// The folder of that name, beside the system file or in the data directory.
     pub folder: &'a (dyn Fn(&str) -> Option<PathBuf> + Sync),
     /// How many users are known.

@@ -1,10 +1,11 @@
-//! `vector`: the items whose learned vectors have the largest inner product with the user's. Every item is looked at,
-//! whatever the size of the catalogue: the time grows with items × dimensions.
+//! `vector`: the items whose learned vectors have the largest inner product with the user's. In a small catalogue every item is looked
+//! at; in a large one an index finds as many of the nearest as is declared.
 
 use crate::learned::Learned;
-use crate::source::{Error, FitAsk, Memo, Opened, Source, SourceKind, SourcePlan};
+use crate::source::{Bytes, Error, FitAsk, Memo, Opened, Source, SourceKind, SourcePlan};
 use crate::{topk, wide};
 use std::sync::Arc;
+use tamis_nearest::{Index, Options};
 use tamis_spec::decision::{Ask, Happened, Scored};
 use tamis_spec::diagnostic::Diagnostic;
 use tamis_spec::kind::Kind;
@@ -29,6 +30,18 @@ pub const KIND: Kind<dyn SourceKind> = Kind {
             required: true,
             about: "The same learned vector of the actor that is ranked: `movie.taste`.",
         },
+        Param {
+            name: "exact_below",
+            ty: ParamType::Integer(0, 1_000_000_000),
+            required: false,
+            about: "In a catalogue of fewer items every one is looked at; by default 50000.",
+        },
+        Param {
+            name: "recall",
+            ty: ParamType::Number(0.5, 1.0),
+            required: false,
+            about: "In a larger one, the share of the true nearest that are found; by default 0.95.",
+        },
     ],
     it: &VectorKind,
 };
@@ -44,18 +57,69 @@ impl SourceKind for VectorKind {
             let message = "`near` and `of` name different learned vectors, which cannot be compared";
             return Err(Diagnostic::new(span, message).help(format!("use `{name}` in both")));
         }
-        Ok(SourcePlan::default())
+        // Of a catalogue that is larger than `exact_below`, about: codes, and the vectors once more.
+        let bytes = Bytes { per_item: 5.0 * dimensions(part, system), ..Bytes::default() };
+        let key = format!("{near} {} {} {}", exact_below(part), recall(part), keep(part));
+        Ok(SourcePlan { fit_key: Some(key), of_texts: true, bytes, ..SourcePlan::default() })
     }
 
-    fn fit(&self, _: &Part, _: &FitAsk<'_>) -> Result<Vec<u8>, Error> {
-        Ok(Vec::new())
+    fn fit(&self, part: &Part, ask: &FitAsk<'_>) -> Result<Vec<u8>, Error> {
+        let refused = |reason: String| Error::Fit { part: part.name.value.clone(), reason };
+        let at = learned_of(part, ask.system);
+        let Some(mut items) = (ask.items)(at).filter(|items| items.len() >= exact_below(part).max(1)) else {
+            return Ok(Vec::new());
+        };
+        // An item without a vector, or with one that says nothing, is near to nobody.
+        let mut silent = Vec::new();
+        for (item, vector) in items.values.chunks_exact_mut(items.dimensions).enumerate() {
+            if vector.iter().any(|v| !v.is_finite()) || vector.iter().all(|v| *v == 0.0) {
+                vector.fill(0.0);
+                silent.push(item as u32);
+            }
+        }
+        let options = Options { recall: recall(part), k: keep(part), seed: ask.seed, ..Options::default() };
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(ask.n_threads.max(1)).build();
+        let threads = threads.map_err(|e| refused(format!("no threads could be started: {e}")))?;
+        let mut index = threads.install(|| Index::build(&items, &options)).map_err(|e| refused(e.to_string()))?;
+        silent.into_iter().for_each(|item| {
+            index.remove(item);
+        });
+        index.settle();
+        Ok(index.to_bytes())
     }
 
-    fn open(&self, part: &Part, _: &Arc<Vec<u8>>, opened: &Opened<'_>) -> Result<Box<dyn Source>, Error> {
-        let at = part.params.text("near").and_then(|near| near.split_once('.'));
-        let at = at.and_then(|(_, name)| opened.system.learned(name)).expect("the plan found the learned vector");
-        Ok(Box::new(Nearest { at, learned: opened.learned[at].clone() }))
+    fn open(&self, part: &Part, fitted: &Arc<Vec<u8>>, opened: &Opened<'_>) -> Result<Box<dyn Source>, Error> {
+        let at = learned_of(part, opened.system);
+        let damaged = |reason: String| Error::Damaged { part: part.name.value.clone(), reason };
+        let index = match fitted.is_empty() {
+            true => None,
+            false => Some(Index::open(fitted.clone()).map_err(|e| damaged(format!("{e}; train again")))?),
+        };
+        Ok(Box::new(Nearest { at, learned: opened.learned[at].clone(), index: index.map(Arc::new) }))
     }
+}
+
+fn exact_below(part: &Part) -> usize {
+    part.params.count("exact_below").unwrap_or(50_000)
+}
+
+fn recall(part: &Part) -> f32 {
+    part.params.number("recall").unwrap_or(0.95) as f32
+}
+
+fn keep(part: &Part) -> usize {
+    part.params.count("keep").unwrap_or(100).max(1)
+}
+
+/// Length of the learned vectors, as the file says it; that of most where it does not.
+fn dimensions(part: &Part, system: &System) -> f64 {
+    system.learned[learned_of(part, system)].params.number("dimensions").unwrap_or(64.0)
+}
+
+/// Index of the learned vector that both keys name.
+fn learned_of(part: &Part, system: &System) -> usize {
+    let near = part.params.text("near").and_then(|near| near.split_once('.'));
+    near.and_then(|(_, name)| system.learned(name)).expect("the plan found the learned vector")
 }
 
 /// Index of the learned vector that `key` names as `ACTOR.NAME`.
@@ -74,10 +138,25 @@ fn named(part: &Part, key: &str, system: &System) -> Result<usize, Diagnostic> {
     system.learned(name).ok_or_else(|| Diagnostic::unknown(span, "learned vector", name, known))
 }
 
-/// Exact inner products with every item. An all-zero vector says nothing of its user or item.
+/// Inner products, with every item or with those that an index finds. An all-zero vector says nothing of its user or item.
 struct Nearest {
     at: usize,
     learned: Arc<dyn Learned>,
+    index: Option<Arc<Index>>,
+}
+
+impl Nearest {
+    /// The nearest that the index finds.
+    fn found(&self, index: &Index, (ask, user): (&Ask<'_>, &[f32]), keep: usize, memo: &mut Memo) -> Vec<Scored> {
+        let kept = memo.kept.get_or_insert_with(|| Box::new(tamis_nearest::Memo::default()));
+        let kept = kept.downcast_mut().expect("a source's memo is its own");
+        let wanted = tamis_nearest::Ask { k: keep, effort: None, excluded: Some(ask.excluded), filter: None };
+        let mut out = Vec::new();
+        // What cannot be compared, as a vector that is not finite, finds nothing.
+        let _ = index.search(user, &wanted, kept, &mut out);
+        out.retain(|s| (s.item as usize) < ask.n_items);
+        out
+    }
 }
 
 impl Source for Nearest {
@@ -85,8 +164,15 @@ impl Source for Nearest {
         let items = self.learned.items();
         let user = ask.user_vectors.get(self.at).copied().unwrap_or(&[]);
         memo.scores.clear();
+        let says_something = user.len() == items.dimensions && user.iter().any(|v| *v != 0.0);
+        if let Some(index) = &self.index {
+            if says_something {
+                out.extend(self.found(index, (ask, user), keep, memo));
+            }
+            return;
+        }
         memo.scores.resize(ask.n_items, f32::NAN);
-        if user.len() != items.dimensions || user.iter().all(|v| *v == 0.0) {
+        if !says_something {
             return;
         }
         let n = items.len().min(ask.n_items);
@@ -99,7 +185,19 @@ impl Source for Nearest {
         topk::best(&memo.scores, ask.excluded, keep, out);
     }
 
-    fn score(&self, _: &Ask<'_>, items: &[u32], memo: &mut Memo, out: &mut [f32]) {
+    fn score(&self, ask: &Ask<'_>, items: &[u32], memo: &mut Memo, out: &mut [f32]) {
+        if self.index.is_some() {
+            let user = ask.user_vectors.get(self.at).copied().unwrap_or(&[]);
+            let vectors = self.learned.items();
+            for (o, item) in out.iter_mut().zip(items) {
+                *o = f32::NAN;
+                let vector = vectors.get(*item).filter(|v| v.len() == user.len() && v.iter().any(|v| *v != 0.0));
+                if let Some(vector) = vector {
+                    wide::products(vector, user, std::slice::from_mut(o));
+                }
+            }
+            return;
+        }
         for (o, item) in out.iter_mut().zip(items) {
             *o = memo.scores.get(*item as usize).copied().unwrap_or(f32::NAN);
         }
@@ -108,16 +206,18 @@ impl Source for Nearest {
     fn fold(&mut self, _: &Happened<'_>) {}
 
     fn replica(&self) -> Box<dyn Source> {
-        Box::new(Self { at: self.at, learned: self.learned.clone() })
+        Box::new(Self { at: self.at, learned: self.learned.clone(), index: self.index.clone() })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{Draws, ask_of, asked_with, part, ranked, system, text};
+    use crate::fixture::{Draws, ask_of, asked_with, part, ranked, system, text, with_fit};
     use tamis_spec::decision::Answer;
+    use tamis_spec::diagnostic::Spanned;
     use tamis_spec::mask::Mask;
+    use tamis_spec::param::ParamValue;
     use tamis_spec::vectors::Vectors;
 
     struct Given(Vectors);
@@ -166,6 +266,48 @@ mod tests {
         assert_eq!(list, ranked(&expected, 20));
         assert_eq!(scores[..n], expected);
         assert!(scores[n].is_nan() && scores[n + 1].is_nan());
+    }
+
+    #[test]
+    fn in_a_large_catalogue_an_index_finds_nearly_all_of_the_nearest() {
+        let (d, n, mut draws) = (16, 3_000, Draws(3));
+        let middles: Vec<f32> = (0..40 * d).map(|_| draws.signed()).collect();
+        let mut values: Vec<f32> =
+            (0..n * d).map(|i| middles[(i / d) % 40 * d + i % d] + 0.3 * draws.signed()).collect();
+        values[7 * d..8 * d].fill(0.0);
+        values[9 * d] = f32::NAN;
+        let given = Vectors { values: values.clone(), dimensions: d };
+        let mut part = part("vector", vec![("near", text("user.taste")), ("of", text("movie.taste"))]);
+        for (name, value) in [("exact_below", 1_000.0), ("keep", 20.0)] {
+            part.params.values.push((name, Spanned { value: ParamValue::Number(value), span: 1..2 }));
+        }
+        let system = system_with_taste();
+        let items = |_: usize| Some(given.clone());
+        let fit = |n_threads: usize| {
+            let ask = |ask: &FitAsk<'_>| KIND.it.fit(&part, &FitAsk { system: &system, items: &items, ..*ask });
+            with_fit(&[], 1, n, n_threads, ask).unwrap()
+        };
+        let bytes = Arc::new(fit(1));
+        assert_eq!(*bytes, fit(3), "any number of threads");
+        let learned: [Arc<dyn Learned>; 2] = [Arc::new(Given(Vectors::default())), Arc::new(Given(given.clone()))];
+        let source = KIND.it.open(&part, &bytes, &Opened { system: &system, learned: &learned }).unwrap().replica();
+        let (mut met, mut excluded, mut memo) = (0, Mask::default(), Memo::default());
+        excluded.insert(11);
+        for query in 0..50usize {
+            let user: Vec<f32> = (0..d).map(|k| middles[query % 40 * d + k] + 0.3 * draws.signed()).collect();
+            let vectors: [&[f32]; 2] = [&[], &user];
+            let (list, scores) = asked_with(&*source, &ask_of(0, n + 5, &[], &vectors, &excluded), 20, &mut memo);
+            assert!(scores[7].is_nan() && scores[9].is_nan() && scores[n].is_nan());
+            let mut expected: Vec<f32> =
+                scores.iter().map(|s| if s.is_nan() { f32::NEG_INFINITY } else { *s }).collect();
+            expected[11] = f32::NEG_INFINITY;
+            let expected = ranked(&expected, 20);
+            assert!(list.iter().all(|s| ![7, 9, 11].contains(&s.item)));
+            met += expected.iter().filter(|e| list.iter().any(|s| s.item == e.item)).count();
+        }
+        assert!(met > 930, "{met} of 1000");
+        let cut = Arc::new(bytes[..bytes.len() / 2].to_vec());
+        assert!(KIND.it.open(&part, &cut, &Opened { system: &system, learned: &learned }).is_err());
     }
 
     #[test]

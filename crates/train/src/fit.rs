@@ -116,6 +116,7 @@ pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Resu
         pairs: &pairs,
         until: cut.min(data.end()),
         texts: &texts,
+        items: &|_| None,
         folder: &|name| data.folders.iter().map(|dir| dir.join(name)).find(|path| path.is_dir()),
         n_users,
         n_items,
@@ -127,6 +128,12 @@ pub fn fit_sources(plan: &Plan, data: &Data, cut: i64, n_threads: usize) -> Resu
         let kind = find(plan.registries.learned, &part.kind).expect("a planned part's kind is in the registry");
         out.learned.push(Arc::new(kind.it.fit(part, &ask)?));
     }
+    let items = |at: usize| {
+        let part = plan.system.learned.get(at)?;
+        let kind = find(plan.registries.learned, &part.kind)?;
+        Some(kind.it.open(part, out.learned.get(at)?).ok()?.items().clone())
+    };
+    let ask = tamis_retrieve::source::FitAsk { items: &items, ..ask };
     let mut done: Vec<(&str, &str, Arc<Vec<u8>>)> = Vec::new();
     for (part, source) in plan.system.candidates.iter().zip(&plan.sources) {
         let bytes = match &source.fit_key {
