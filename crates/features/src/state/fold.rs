@@ -51,6 +51,8 @@ pub(super) struct Target {
     key: usize,
     space: usize,
     filter: Option<usize>,
+    /// Whether no target before it has the same key.
+    leads: bool,
     /// Fields, and which number each takes.
     fields: Vec<(Field, Option<usize>)>,
     rings: Vec<usize>,
@@ -63,7 +65,8 @@ pub(super) fn targets(cells: &Cells, fields: &[Option<Field>], rings: &[Ring]) -
         let targets = &mut all[event];
         let known = targets.iter().position(|t| (t.key, t.filter) == (key, filter)).unwrap_or_else(|| {
             let space = cells.events[event].keys[key].0;
-            targets.push(Target { key, space, filter, fields: Vec::new(), rings: Vec::new() });
+            let leads = targets.iter().all(|t| t.key != key);
+            targets.push(Target { key, space, filter, leads, fields: Vec::new(), rings: Vec::new() });
             targets.len() - 1
         });
         with(&mut targets[known]);
@@ -227,7 +230,10 @@ impl Stretch {
         let targets = targets.clone();
         for row in here {
             for target in &targets[event] {
-                if let (Some(key), true) = (self.keys[target.key].get(row + AHEAD), self.ends[target.key].is_empty()) {
+                if target.leads
+                    && self.ends[target.key].is_empty()
+                    && let Some(key) = self.keys[target.key].get(row + AHEAD)
+                {
                     rows[target.space].prefetch(*key);
                 }
                 if target.filter.is_some_and(|f| !is_true(self.filters[f][row])) {
