@@ -124,6 +124,11 @@ impl Plan {
         let mut text = format!("{}\n{}\n", s.name.value, s.seed);
         let schema = tamis_spec::actors::schema_of(s);
         text.push_str(&serde_json::to_string(&schema).unwrap_or_default());
+        for (actor, field) in s.actors.iter().flat_map(|a| a.fields.iter().map(move |f| (a, f))) {
+            if let Some(first) = &field.first {
+                text.push_str(&format!("\n{}.{} first {}", actor.name.value, field.name.value, first.written.value));
+            }
+        }
         for e in &s.events {
             if let tamis_spec::system::Origin::Derived { base, condition, first } = &e.origin {
                 text.push_str(&format!(

@@ -304,6 +304,10 @@ mod tests {
             let expected = ranked(&expected, 20);
             assert!(list.iter().all(|s| ![7, 9, 11].contains(&s.item)));
             met += expected.iter().filter(|e| list.iter().any(|s| s.item == e.item)).count();
+            let mut without = Mask::default();
+            without.insert(list[0].item);
+            let (rest, _) = asked_with(&*source, &ask_of(0, n + 5, &[], &vectors, &without), 20, &mut memo);
+            assert!(rest.iter().all(|s| s.item != list[0].item), "what is excluded is not found");
         }
         assert!(met > 930, "{met} of 1000");
         let cut = Arc::new(bytes[..bytes.len() / 2].to_vec());
